@@ -1,0 +1,209 @@
+"""The reverse pass: from an output back to what it was computed from.
+
+What one can do with this file:
+
+    loss = tg.sum(tg.tanh(x @ w) ** 2)
+    grad(loss, w)                          # d loss / d w
+    grad(loss, [x, w])                     # both, in one pass
+    slope = grad(loss, w, create_graph=True)
+    grad(tg.sum(slope * direction), w)     # a Hessian-vector product: the gradient of a gradient
+
+The walk visits nodes newest first, so every use of a value has contributed before the value itself
+passes its cotangent on. It does what the rules leave to it: sum a cotangent to the shape of its
+argument where broadcasting widened it, cast it to the argument's dtype, add up several uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import attrgetter
+from typing import Any, overload
+
+from .backend import ARRAY_TYPES, BACKEND_OF
+from .primitive import PRIMITIVES
+from .tensor import Node, Tensor, overwritten
+
+__all__ = ["grad"]
+
+
+@overload
+def grad(output: Tensor, inputs: Tensor, **options: Any) -> Tensor: ...
+@overload
+def grad(output: Tensor, inputs: Sequence[Tensor], **options: Any) -> list[Tensor]: ...
+def grad(
+    output: Tensor,
+    inputs: Tensor | Sequence[Tensor],
+    *,
+    cotangent: Any = None,
+    create_graph: bool = False,
+    retain_graph: bool = False,
+    allow_unused: bool = False,
+) -> Any:
+    """The gradient of `output` with respect to `inputs`, and nothing else.
+
+    Args:
+        output: usually a scalar; otherwise pass `cotangent`.
+        inputs: one tensor or several, leaves or results; what was passed decides what is returned.
+        cotangent: weights of the elements of `output`, in its shape (default for a scalar: 1). The
+            result is the gradient of sum(cotangent * output).
+        create_graph: record the gradient's own computation, so that it can be differentiated.
+        retain_graph: keep what the graph remembers for another pass over it (implied by
+            `create_graph`); otherwise it is freed as it is used.
+        allow_unused: return None for an input that `output` does not depend on, not an error.
+
+    Raises:
+        RuntimeError: the graph was freed by an earlier pass, an array that it needs was overwritten,
+            an input is not in the graph.
+        ValueError: the cotangent's shape is not the output's.
+    """
+    several = not isinstance(inputs, Tensor)
+    targets = list(inputs) if several else [inputs]
+    for i, x in enumerate(targets):
+        if x._node is None:
+            raise RuntimeError(
+                f"grad: input {i} does not require gradients; make it with requires_grad=True."
+            )
+    found = _walk(output, [x._node for x in targets], cotangent, create_graph, retain_graph)
+    if not allow_unused:
+        for i, g in enumerate(found):
+            if g is None:
+                raise RuntimeError(
+                    f"grad: the output does not depend on input {i} (shape {targets[i].shape}); "
+                    "pass allow_unused=True to get None for it."
+                )
+    return found if several else found[0]
+
+
+def backward(output: Tensor, cotangent: Any = None, *, retain_graph: bool = False) -> None:
+    """Add the gradient of `output` to `.grad` of every leaf that it was computed from."""
+    if output._node is None:
+        raise RuntimeError("backward: nothing that this tensor was computed from requires gradients.")
+    leaves = [node for node in _between(output._node, None) if node.op is None]
+    found = _walk(output, leaves, cotangent, create_graph=False, retain_graph=retain_graph)
+    for leaf, g in zip(leaves, found, strict=True):
+        leaf.grad = g if leaf.grad is None else Tensor(leaf.grad._data + g._data)
+
+
+def _walk(
+    output: Tensor, targets: list[Node], cotangent: Any, create_graph: bool, retain_graph: bool
+) -> list[Tensor | None]:
+    root = output._node
+    path = [] if root is None else _between(root, set(targets))
+    if not path or path[-1] is not root:
+        return [None] * len(targets)
+    wanted = set(path)
+    ends = set(targets)
+    start = _starting_cotangent(output, cotangent)
+    pending: dict[Node, Any] = {root: start if create_graph else start._data}
+    found: dict[Node, Any] = {}
+    own: set[Node] = set()  # nodes whose pending cotangent is a sum made here, so ours to write in
+
+    for node in reversed(path):
+        g = pending.pop(node)
+        if node in ends:
+            found[node] = g
+            if wanted.isdisjoint(node.inputs):
+                continue
+        kept = _kept(node, create_graph)
+        rules = node.op.rules  # type: ignore[union-attr]
+        for i, parent in enumerate(node.inputs):
+            if parent not in wanted:
+                continue
+            rule, pick = rules[i]
+            c = rule(g, *pick(kept))
+            if c.shape != parent.shape:
+                c = PRIMITIVES["sum_to"](c, parent.shape)
+            if c.dtype != parent.dtype:
+                c = PRIMITIVES["astype"](c, parent.dtype)
+            if parent not in pending:
+                pending[parent] = c
+            elif parent in own:
+                pending[parent] += c
+            else:
+                pending[parent] = pending[parent] + c
+                if not create_graph:
+                    own.add(parent)
+        if not (create_graph or retain_graph):
+            node.kept = None
+
+    if create_graph:
+        return [found.get(node) for node in targets]
+    return _as_separate_tensors([found.get(node) for node in targets], start._data)
+
+
+def _between(root: Node, targets: set[Node] | None) -> list[Node]:
+    """The nodes from which `root` was computed and which lead to a target, oldest first."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        for parent in stack.pop().inputs:
+            if parent is not None and parent not in seen:
+                seen.add(parent)
+                stack.append(parent)
+    nodes = sorted(seen, key=attrgetter("time"))
+    if targets is None:
+        return nodes
+    leading: set[Node | None] = set()
+    path = []
+    for node in nodes:
+        if node in targets or not leading.isdisjoint(node.inputs):
+            leading.add(node)
+            path.append(node)
+    return path
+
+
+def _kept(node: Node, create_graph: bool) -> tuple | list:
+    """What the rules of a node read: raw arrays, or tensors that record for a further derivative."""
+    if node.kept is None:
+        raise RuntimeError(
+            f"the graph through {node.op.name} was freed by an earlier pass over it; pass "  # type: ignore[union-attr]
+            "retain_graph=True (or create_graph=True) to that earlier grad or backward."
+        )
+    if overwritten(node):
+        raise RuntimeError(
+            f"an array that {node.op.name} still needs for its derivative was overwritten after "  # type: ignore[union-attr]
+            "it was used; write to a copy, or compute the gradient first."
+        )
+    if not create_graph:
+        return node.kept
+    kept = list(node.kept)
+    origins = (node, *node.inputs)
+    for i, (value, origin) in enumerate(zip(kept, origins, strict=False)):
+        if origin is not None and hasattr(value, "dtype"):
+            kept[i] = Tensor(value, _node=origin)
+    return kept
+
+
+def _starting_cotangent(output: Tensor, cotangent: Any) -> Tensor:
+    backend = BACKEND_OF[type(output._data)]
+    if cotangent is None:
+        if output.size != 1:
+            raise ValueError(
+                f"grad: the output has shape {output.shape}; pass a cotangent of that shape, or "
+                "reduce it to a scalar first (with .sum() or .mean())."
+            )
+        return Tensor(backend.ones(output.shape, dtype=output.dtype))
+    if not isinstance(cotangent, Tensor):
+        cotangent = Tensor(cotangent)
+    if cotangent.shape != output.shape:
+        raise ValueError(
+            f"grad: the cotangent has shape {cotangent.shape}, the output {output.shape}; "
+            "they must be equal."
+        )
+    return PRIMITIVES["astype"](cotangent, output.dtype)
+
+
+def _as_separate_tensors(found: list[Any], cotangent: Any) -> list[Tensor | None]:
+    """Tensors that share no memory with each other, with the cotangent or with the graph."""
+    taken = {id(cotangent)}
+    results: list[Tensor | None] = []
+    for g in found:
+        if type(g) in ARRAY_TYPES:
+            if id(g) in taken or not g.flags.owndata:
+                g = g.copy()
+            taken.add(id(g))
+        results.append(None if g is None else Tensor(g))
+    return results
+
+
+Tensor.backward = backward  # type: ignore[attr-defined]

@@ -1,0 +1,118 @@
+"""What tinygen asks of an array library, once per library: the whole cost of a port is one file.
+
+Everything that NumPy and CuPy spell alike is reached through attribute access (`xp.exp` is the
+library's own `exp`); this class names only what they spell differently, what one of them lacks,
+and what has a faster form than the obvious one.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+Array = Any
+"""A raw array of some backend: `numpy.ndarray`, `cupy.ndarray`, ..."""
+
+
+class Backend:
+    """One array library. Subclasses set `name`, `library`, `array_type` and fill in the methods."""
+
+    name: str
+    library: Any
+    array_type: type
+
+    def __getattr__(self, name: str) -> Any:
+        """The library's own function, kept so that the next look-up is a plain attribute."""
+        value = getattr(self.library, name)
+        setattr(self, name, value)
+        return value
+
+    # -- moving between host and device ------------------------------------------------------
+
+    def from_host(self, array: np.ndarray) -> Array:
+        """Copy a host array to this device."""
+        raise NotImplementedError
+
+    def to_host(self, array: Array) -> np.ndarray:
+        """The array on the host; waits for the device (on the host itself: no copy)."""
+        raise NotImplementedError
+
+    def device_of(self, array: Array) -> str:
+        """The name of the device that holds `array`: "cpu", "cuda:0", ..."""
+        raise NotImplementedError
+
+    def owner(self, array: Array) -> Any:
+        """The object that owns the memory of `array`: the same object for all views of it."""
+        raise NotImplementedError
+
+    def current(self) -> AbstractContextManager[Any]:
+        """Make this device the library's current one; the host has nothing to choose."""
+        return nullcontext()
+
+    def synchronize(self) -> None:
+        """Wait until everything launched on the device has finished."""
+        raise NotImplementedError
+
+    # -- reductions: always 0-d arrays or arrays, never scalars --------------------------------
+
+    def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """Sum over `axis` (None: all axes), in the dtype of `x`."""
+        raise NotImplementedError
+
+    def amax(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """Largest element along `axis`."""
+        raise NotImplementedError
+
+    def amin(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """Smallest element along `axis`."""
+        raise NotImplementedError
+
+    # -- special functions ---------------------------------------------------------------------
+
+    def erf(self, x: Array) -> Array:
+        """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+        raise NotImplementedError
+
+    def sigmoid(self, x: Array) -> Array:
+        """1 / (1 + exp(-x)), exact to the last digits in both tails."""
+        # exp(-x) overflows to inf for very negative x, and 1/inf = 0 is the right answer.
+        with np.errstate(over="ignore"):
+            y = self.exp(-x)
+        return 1.0 / (1.0 + y)
+
+    def softplus(self, x: Array) -> Array:
+        """log(1 + exp(x)) without overflow. (`logaddexp(x, 0)` is nine times slower.)"""
+        y = self.log1p(self.exp(-abs(x)))
+        y += self.maximum(x, 0)
+        return y
+
+    # -- writing into arrays -------------------------------------------------------------------
+
+    def scatter_add(self, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
+        """Zeros of `shape` with `values` added at `index`; repeated indices accumulate."""
+        raise NotImplementedError
+
+    # -- fused optimizer updates on flat, contiguous buffers, all in place ------------------------
+
+    def sgd_update(
+        self, w: Array, g: Array, velocity: Array | None,
+        lr: float, momentum: float, nesterov: bool, weight_decay: float,
+    ) -> None:
+        """One step of SGD: see `tinygen.optim.SGD` for the recurrence."""
+        raise NotImplementedError
+
+    def adam_update(
+        self, w: Array, g: Array, m: Array, v: Array,
+        lr: float, beta1: float, beta2: float, eps: float, step: int,
+        weight_decay: float, decoupled: bool,
+    ) -> None:
+        """One step of Adam or AdamW: see `tinygen.optim.Adam` for the recurrence."""
+        raise NotImplementedError
+
+
+def adam_step_size(lr: float, beta1: float, beta2: float, step: int) -> tuple[float, float]:
+    """Bias corrections folded into two scalars: w -= size * m / (sqrt(v) / root + eps)."""
+    return lr / (1.0 - beta1**step), math.sqrt(1.0 - beta2**step)

@@ -1,0 +1,82 @@
+"""Making tensors from values, sizes and other libraries' arrays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .backend import ARRAY_TYPES, BACKEND_OF, backend_for
+from .tensor import Tensor
+
+__all__ = ["arange", "eye", "from_dlpack", "full", "ones", "tensor", "zeros"]
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: str | None = None, requires_grad: bool = False
+) -> Tensor:
+    """A tensor with a copy of `data`.
+
+    Args:
+        data: numbers, nested lists (floats become float32, integers int64), an array of NumPy or
+            CuPy (keeps its dtype), or a Tensor.
+        device: "cpu", "cuda", "cuda:1", "auto"; None for the default, or for where `data` is.
+        requires_grad: record what is computed from it, so that `tg.grad` can come back to it.
+    """
+    if isinstance(data, Tensor):
+        data = data.data
+    if type(data) in ARRAY_TYPES and type(data) is not np.ndarray:
+        array = data.astype(data.dtype if dtype is None else dtype)
+        if device is None:
+            return Tensor(array, requires_grad)
+        data = BACKEND_OF[type(array)].to_host(array)
+    listed = not isinstance(data, (np.ndarray, np.generic))
+    try:
+        array = np.array(data, dtype=dtype)
+    except ValueError as error:
+        raise ValueError(f"tensor: the nested lists do not form an array ({error}).") from None
+    if array.dtype.kind not in "fiubc":
+        raise TypeError(f"tensor: takes numbers and arrays of numbers, not {type(data).__name__}.")
+    if listed and dtype is None and array.dtype.kind == "f":
+        array = array.astype(np.float32)
+    backend = backend_for(device)
+    return Tensor(array if backend.name == "numpy" else backend.from_host(array), requires_grad)
+
+
+def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
+    """A tensor of zeros; the shape as one tuple or as several lengths."""
+    return full(_as_shape(shape), 0, dtype=dtype, device=device)
+
+
+def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
+    """A tensor of ones."""
+    return full(_as_shape(shape), 1, dtype=dtype, device=device)
+
+
+def full(shape: Any, value: Any, *, dtype: Any = "float32", device: str | None = None) -> Tensor:
+    """A tensor of one value."""
+    backend = backend_for(device)
+    with backend.current():
+        return Tensor(backend.full(_as_shape((shape,)), value, dtype=dtype))
+
+
+def arange(*bounds: Any, dtype: Any = None, device: str | None = None) -> Tensor:
+    """start, start + step, ... below stop, as NumPy counts; integers unless a bound is a float."""
+    floats = any(isinstance(b, float) for b in bounds)
+    return tensor(np.arange(*bounds, dtype=dtype or ("float32" if floats else None)), device=device)
+
+
+def eye(n: int, *, dtype: Any = "float32", device: str | None = None) -> Tensor:
+    """The identity matrix, (n, n)."""
+    return tensor(np.eye(n, dtype=dtype), device=device)
+
+
+def from_dlpack(array: Any) -> Tensor:
+    """A tensor that shares the memory of another library's array (PyTorch, JAX, CuPy, ...)."""
+    on_host = array.__dlpack_device__()[0] == 1
+    backend = backend_for("cpu" if on_host else "cuda")
+    return Tensor(backend.library.from_dlpack(array))
+
+
+def _as_shape(shape: tuple) -> tuple[int, ...]:
+    return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape

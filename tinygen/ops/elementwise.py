@@ -1,0 +1,147 @@
+"""Functions of one array, element by element.
+
+In every rule `g` is the cotangent of the output, `y` the output, `x` the input.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..primitive import constant, primitive
+from .arithmetic import where
+
+exp = primitive("exp", lambda xp, x: xp.exp(x),
+                lambda g, y: g * y)
+
+expm1 = primitive("expm1", lambda xp, x: xp.expm1(x),
+                  lambda g, y: g * (y + 1.0),
+                  doc="exp(x) - 1, exact for small x.")
+
+log = primitive("log", lambda xp, x: xp.log(x),
+                lambda g, x: g / x)
+
+log1p = primitive("log1p", lambda xp, x: xp.log1p(x),
+                  lambda g, x: g / (1.0 + x),
+                  doc="log(1 + x), exact for small x.")
+
+sqrt = primitive("sqrt", lambda xp, x: xp.sqrt(x),
+                 lambda g, y: g * (0.5 / y))
+
+square = primitive("square", lambda xp, x: x * x,
+                   lambda g, x: g * (2.0 * x))
+
+reciprocal = primitive("reciprocal", lambda xp, x: 1.0 / x,
+                       lambda g, y: g * (-y * y))
+
+sin = primitive("sin", lambda xp, x: xp.sin(x),
+                lambda g, x: g * cos(x))
+
+cos = primitive("cos", lambda xp, x: xp.cos(x),
+                lambda g, x: g * -sin(x))
+
+tan = primitive("tan", lambda xp, x: xp.tan(x),
+                lambda g, y: g * (1.0 + y * y))
+
+arcsin = primitive("arcsin", lambda xp, x: xp.arcsin(x),
+                   lambda g, x: g / sqrt(1.0 - x * x))
+
+arccos = primitive("arccos", lambda xp, x: xp.arccos(x),
+                   lambda g, x: -g / sqrt(1.0 - x * x))
+
+arctan = primitive("arctan", lambda xp, x: xp.arctan(x),
+                   lambda g, x: g / (1.0 + x * x))
+
+sinh = primitive("sinh", lambda xp, x: xp.sinh(x),
+                 lambda g, x: g * cosh(x))
+
+cosh = primitive("cosh", lambda xp, x: xp.cosh(x),
+                 lambda g, x: g * sinh(x))
+
+tanh = primitive("tanh", lambda xp, x: xp.tanh(x),
+                 lambda g, y: g * (1.0 - y * y))
+
+sigmoid = primitive("sigmoid", lambda xp, x: xp.sigmoid(x),
+                    lambda g, y: g * (y * (1.0 - y)),
+                    doc="The logistic function, 1 / (1 + exp(-x)).")
+
+softplus = primitive("softplus", lambda xp, x: xp.softplus(x),
+                     lambda g, x: g * sigmoid(x),
+                     doc="log(1 + exp(x)), without overflow.")
+
+erf = primitive("erf", lambda xp, x: xp.erf(x),
+                lambda g, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),
+                doc="The error function.")
+
+# -- with a kink: the derivative there is the one from the left (0 for relu at 0), as is usual ----
+
+absolute = primitive("absolute", lambda xp, x: abs(x),
+                     lambda g, x: g * sign(x))
+
+relu = primitive("relu", lambda xp, x: xp.maximum(x, 0),
+                 lambda g, y: g * (y > 0),
+                 doc="max(x, 0); derivative 0 at 0.")
+
+_leaky_relu = primitive("leaky_relu", lambda xp, x, slope: xp.maximum(x, slope * x),
+                        lambda g, x, slope: where(x > 0, g, slope * g))
+
+_elu = primitive("elu", lambda xp, x, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0))),
+                 lambda g, x, y, alpha: where(x > 0, g, g * (y + alpha)))
+
+silu = primitive("silu", lambda xp, x: x * xp.sigmoid(x),
+                 lambda g, x: g * _silu_slope(x, sigmoid(x)),
+                 doc="x sigmoid(x), also called swish (Ramachandran et al. 2017).")
+
+gelu = primitive("gelu", lambda xp, x: x * (0.5 + 0.5 * xp.erf(x * math.sqrt(0.5))),
+                 lambda g, x: g * (_normal_cdf(x) + x * _normal_density(x)),
+                 doc="x times the normal distribution function of x (Hendrycks & Gimpel 2016), exact.")
+
+# -- constant almost everywhere: the derivative is zero, at every order ---------------------------
+
+sign = primitive("sign", lambda xp, x: xp.sign(x), lambda g: zeros_like(g))
+floor = primitive("floor", lambda xp, x: xp.floor(x), lambda g: zeros_like(g))
+ceil = primitive("ceil", lambda xp, x: xp.ceil(x), lambda g: zeros_like(g))
+round_ = primitive("round", lambda xp, x: xp.rint(x), lambda g: zeros_like(g),
+                   doc="To the nearest integer, halves to even.")
+
+zeros_like = constant("zeros_like", lambda xp, x: xp.zeros(x.shape, dtype=x.dtype))
+ones_like = constant("ones_like", lambda xp, x: xp.ones(x.shape, dtype=x.dtype))
+isfinite = constant("isfinite", lambda xp, x: xp.isfinite(x))
+isnan = constant("isnan", lambda xp, x: xp.isnan(x))
+
+# -- the engine's own cast ------------------------------------------------------------------------
+
+_cast = primitive("astype", lambda xp, x, dtype: x.astype(dtype, copy=False),
+                  lambda g: g)  # the engine casts a cotangent back to its argument's dtype
+
+
+def astype(x: Any, dtype: Any) -> Any:
+    """`x` with elements of another type; not recorded where the new type has no derivatives."""
+    import numpy as np
+
+    dtype = np.dtype(dtype)
+    return _cast(x, dtype) if dtype.kind == "f" else _cast(x.detach(), dtype)
+
+
+def leaky_relu(x: Any, slope: float = 0.01) -> Any:
+    """x where positive, slope * x elsewhere (0 <= slope <= 1); derivative `slope` at 0."""
+    if not 0 <= slope <= 1:
+        raise ValueError(f"leaky_relu: slope must lie in [0, 1], not {slope}.")
+    return _leaky_relu(x, slope)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    return _elu(x, alpha)
+
+
+def _silu_slope(x: Any, s: Any) -> Any:
+    return s * (1.0 + x * (1.0 - s))
+
+
+def _normal_cdf(x: Any) -> Any:
+    return 0.5 + 0.5 * erf(x * math.sqrt(0.5))
+
+
+def _normal_density(x: Any) -> Any:
+    return exp(x * x * -0.5) * (1.0 / math.sqrt(2.0 * math.pi))

@@ -1,0 +1,165 @@
+"""Layers and losses as single operations: fewer nodes, fewer temporaries.
+
+Beside each stands its `_reference`, the plain composition that says what it computes; the tests hold
+the two together at orders 1 to 3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..primitive import constant, primitive
+from .elementwise import sigmoid, softplus, square
+from .linalg import matmul
+from .reductions import log_softmax, mean, softmax, sum
+from .shape import broadcast_to, reshape, swapaxes
+
+# -- linear: x (N, I) times the transpose of w (O, I), plus b (O,) ---------------------------------
+
+_linear = primitive("linear", lambda xp, x, w, b: _affine(xp, x, w, b),
+                    lambda g, w: g @ w,
+                    lambda g, x: swapaxes(g, 0, 1) @ x,
+                    lambda g: column_sum(g))
+
+# A column sum as a product with a row of ones runs in the BLAS, at 2.5 times the speed.
+column_sum = primitive("column_sum", lambda xp, x: xp.ones(x.shape[0], dtype=x.dtype) @ x,
+                       lambda g, x_shape: broadcast_to(g, x_shape),
+                       doc="The sum over the first axis of a matrix.")
+
+
+def linear(x: Any, weight: Any, bias: Any = None) -> Any:
+    """x @ weight.T + bias.
+
+    Args:
+        x: (..., in_features). weight: (out_features, in_features). bias: (out_features,) or None.
+    """
+    if x.shape[-1:] != weight.shape[1:]:
+        raise ValueError(
+            f"linear: the input has {x.shape[-1] if x.ndim else 'no'} features, the weight expects "
+            f"{weight.shape[-1]} (input {x.shape}, weight {weight.shape})."
+        )
+    if bias is None:
+        return matmul(x, swapaxes(weight, 0, 1))
+    if x.ndim == 2:
+        return _linear(x, weight, bias)
+    y = _linear(reshape(x, (-1, x.shape[-1])), weight, bias)
+    return reshape(y, (*x.shape[:-1], weight.shape[0]))
+
+
+def linear_reference(x: Any, weight: Any, bias: Any) -> Any:
+    """What `linear` computes."""
+    return x @ swapaxes(weight, 0, 1) + bias
+
+
+def _affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
+    y = xp.matmul(x, w.T)
+    y += b
+    return y
+
+
+# -- losses ------------------------------------------------------------------------------------------
+
+_bce = primitive("bce_with_logits", lambda xp, x, target: _bce_forward(xp, x, target),
+                 lambda g, x, target: (sigmoid(x) - target) * (g * (1.0 / x.size)),
+                 lambda g, x: x * (g * (-1.0 / x.size)))
+
+_cross_entropy = primitive("softmax_cross_entropy", lambda xp, x, target: _entropy_forward(xp, x, target),
+                           lambda g, x, target: _entropy_slope(x, target) * (g * (1.0 / len(x))),
+                           lambda g, x: log_softmax(x) * (g * (-1.0 / len(x))))
+
+_mse = primitive("mse", lambda xp, a, b: _mse_forward(xp, a, b),
+                 lambda g, a, b: (a - b) * (g * (2.0 / a.size)),
+                 lambda g, a, b: (b - a) * (g * (2.0 / a.size)))
+
+
+def bce_with_logits(logits: Any, target: Any) -> Any:
+    """Binary cross-entropy: the mean of softplus(x) - target * x over all elements, in nats.
+
+    Args:
+        logits: x, the log-odds; sigmoid(x) is the probability.
+        target: in [0, 1]: one number, or an array of the shape of `logits`.
+    """
+    _same_shape("bce_with_logits", logits, target)
+    return _bce(logits, target)
+
+
+def bce_with_logits_reference(logits: Any, target: Any) -> Any:
+    """What `bce_with_logits` computes."""
+    return mean(softplus(logits) - logits * target)
+
+
+def softmax_cross_entropy(logits: Any, target: Any) -> Any:
+    """The mean over rows of -sum(target * log_softmax(logits)), in nats.
+
+    Args:
+        logits: (N, C).
+        target: (N,) integer classes, or (N, C) weights of the classes.
+    """
+    if target.ndim == 1 and target.dtype.kind in "iu":
+        if logits.ndim != 2 or target.shape != logits.shape[:1]:
+            raise ValueError(
+                f"softmax_cross_entropy: logits must be (N, C) and labels (N,), not "
+                f"{logits.shape} and {target.shape}."
+            )
+        target = one_hot(target, logits.shape[1], logits)
+    _same_shape("softmax_cross_entropy", logits, target)
+    return _cross_entropy(logits, target)
+
+
+def softmax_cross_entropy_reference(logits: Any, target: Any) -> Any:
+    """What `softmax_cross_entropy` computes, for (N, C) targets."""
+    return -mean(sum(log_softmax(logits) * target, 1))
+
+
+def mse(a: Any, b: Any) -> Any:
+    """The mean of (a - b)^2; both of one shape (broadcasting here is nearly always a mistake)."""
+    _same_shape("mse", a, b)
+    return _mse(a, b)
+
+
+def mse_reference(a: Any, b: Any) -> Any:
+    """What `mse` computes."""
+    return mean(square(a - b))
+
+
+_one_hot = constant("one_hot", lambda xp, labels, classes, like:
+                    (labels[:, None] == xp.arange(classes)).astype(like.dtype))
+
+
+def one_hot(labels: Any, classes: int, like: Any = None) -> Any:
+    """Rows of zeros with a one at each label: (N,) integers to (N, classes), typed as `like`."""
+    return _one_hot(labels, classes, np.zeros(0, "float32") if like is None else like)
+
+
+def _same_shape(name: str, a: Any, b: Any) -> None:
+    shape = getattr(b, "shape", ())
+    if shape != a.shape and (name == "mse" or shape != ()):
+        raise ValueError(f"{name}: the two shapes must be equal, not {a.shape} and {shape}.")
+
+
+def _mean_of(xp: Any, x: Any, count: int) -> Any:
+    return xp.sum(x) * (1.0 / count)
+
+
+def _bce_forward(xp: Any, x: Any, target: Any) -> Any:
+    y = xp.softplus(x)
+    y -= x * target
+    return _mean_of(xp, y, x.size)
+
+
+def _entropy_forward(xp: Any, x: Any, target: Any) -> Any:
+    shifted = x - xp.amax(x, 1, True)
+    log_total = xp.log(xp.sum(xp.exp(shifted), 1, True))
+    return _mean_of(xp, (log_total - shifted) * target, len(x))
+
+
+def _entropy_slope(x: Any, target: Any) -> Any:
+    return softmax(x) * sum(target, 1, True) - target
+
+
+def _mse_forward(xp: Any, a: Any, b: Any) -> Any:
+    d = a - b
+    d *= d
+    return _mean_of(xp, d, d.size)

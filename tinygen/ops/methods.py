@@ -1,0 +1,53 @@
+"""Operators and methods of Tensor: each is an operation of this package under another name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..tensor import Tensor
+from . import arithmetic, elementwise, indexing, linalg, reductions, shape
+
+
+def _reversed(op: Any) -> Any:
+    return lambda b, a: op(a, b)
+
+
+METHODS = {
+    "__add__": arithmetic.add,
+    "__radd__": arithmetic.add,
+    "__sub__": arithmetic.subtract,
+    "__rsub__": _reversed(arithmetic.subtract),
+    "__mul__": arithmetic.multiply,
+    "__rmul__": arithmetic.multiply,
+    "__truediv__": arithmetic.divide,
+    "__rtruediv__": _reversed(arithmetic.divide),
+    "__floordiv__": arithmetic.floor_divide,
+    "__pow__": arithmetic.power,
+    "__rpow__": _reversed(arithmetic.power),
+    "__matmul__": linalg.matmul,
+    "__rmatmul__": _reversed(linalg.matmul),
+    "__neg__": arithmetic.negative,
+    "__abs__": elementwise.absolute,
+    "__lt__": arithmetic.less,
+    "__le__": arithmetic.less_equal,
+    "__gt__": arithmetic.greater,
+    "__ge__": arithmetic.greater_equal,
+    "__eq__": arithmetic.equal,
+    "__ne__": arithmetic.not_equal,
+    "__and__": arithmetic.logical_and,
+    "__or__": arithmetic.logical_or,
+    "__invert__": arithmetic.logical_not,
+    "__getitem__": indexing.getitem,
+    "T": property(shape.transpose),
+    **{op.__name__: op for op in (
+        elementwise.exp, elementwise.log, elementwise.sqrt, elementwise.tanh, elementwise.sigmoid,
+        elementwise.relu, elementwise.astype, arithmetic.clip,
+        reductions.sum, reductions.mean, reductions.var, reductions.std, reductions.max,
+        reductions.min, reductions.prod, reductions.cumsum, reductions.argmax, reductions.argmin,
+        reductions.norm, shape.reshape, shape.transpose, shape.swapaxes, shape.squeeze,
+        shape.expand_dims, linalg.dot, linalg.trace,
+    )},
+}  # fmt: skip
+
+for _name, _method in METHODS.items():
+    setattr(Tensor, _name, _method)

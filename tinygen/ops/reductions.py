@@ -1,0 +1,212 @@
+"""Sums, extremes and what is made of them.
+
+`axis` is None (all axes), an integer or a tuple of integers; `keepdims` keeps reduced axes with
+length 1.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+from ..primitive import constant, primitive
+from .arithmetic import power, where
+from .elementwise import absolute, exp, isfinite, ones_like, sqrt, square
+from .indexing import getitem
+from .shape import broadcast_to, concatenate, flip, reshape
+
+Axis = int | tuple[int, ...] | None
+
+_sum = primitive("sum", lambda xp, x, axis, keepdims: xp.sum(x, axis, keepdims),
+                 lambda g, x_shape, axis: broadcast_to(keep_axes(g, x_shape, axis), x_shape))
+
+# Ties share the cotangent equally. Which elements are largest is a constant.
+_max = primitive("max", lambda xp, x, axis, keepdims: xp.amax(x, axis, keepdims),
+                 lambda g, y, x, axis: _to_extremes(g, y, x, axis))
+
+_min = primitive("min", lambda xp, x, axis, keepdims: xp.amin(x, axis, keepdims),
+                 lambda g, y, x, axis: _to_extremes(g, y, x, axis))
+
+_cumsum = primitive("cumsum", lambda xp, x, axis: xp.cumsum(x, axis=axis),
+                    lambda g, axis: flip(_cumsum(flip(g, axis), axis), axis))
+
+_logsumexp = primitive("logsumexp", lambda xp, x, axis, keepdims: _stable_logsumexp(xp, x, axis, keepdims),
+                       lambda g, y, x, x_shape, axis:
+                           keep_axes(g, x_shape, axis) * exp(x - _finite(keep_axes(y, x_shape, axis))))
+
+_softmax = primitive("softmax", lambda xp, x, axis: _stable_softmax(xp, x, axis),
+                     lambda g, y, axis: y * (g - sum(g * y, axis, keepdims=True)))
+
+_log_softmax = primitive("log_softmax", lambda xp, x, axis: _stable_log_softmax(xp, x, axis),
+                         lambda g, y, axis: g - exp(y) * sum(g, axis, keepdims=True))
+
+# The derivative of the length of a zero vector is taken as 0, the smallest of its subgradients.
+_norm = primitive("norm", lambda xp, x, axis, keepdims: xp.sqrt(xp.sum(x * x, axis, keepdims)),
+                  lambda g, y, x, x_shape, axis:
+                      keep_axes(g, x_shape, axis) * (x / _nonzero(keep_axes(y, x_shape, axis))))
+
+argmax = constant("argmax", lambda xp, x, axis=None: xp.argmax(x, axis=axis))
+argmin = constant("argmin", lambda xp, x, axis=None: xp.argmin(x, axis=axis))
+
+
+def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The sum over `axis`, in the dtype of `x`."""
+    return _sum(x, axis, keepdims)
+
+
+def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The mean over `axis`."""
+    return _sum(x, axis, keepdims) * (1.0 / _count("mean", x, axis))
+
+
+def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
+    """The variance: the mean squared distance from the mean, over n - ddof."""
+    count = _count("var", x, axis)
+    if count <= ddof:
+        raise ValueError(f"var: {count} elements leave none to divide by with ddof={ddof}.")
+    squares = square(x - mean(x, axis, keepdims=True))
+    return _sum(squares, axis, keepdims) * (1.0 / (count - ddof))
+
+
+def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
+    """The standard deviation, sqrt(var). Its derivative at var = 0 is infinite."""
+    return sqrt(var(x, axis, keepdims, ddof))
+
+
+def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The largest element; equally large ones share the cotangent."""
+    return _max(x, axis, keepdims)
+
+
+def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The smallest element; equally small ones share the cotangent."""
+    return _min(x, axis, keepdims)
+
+
+def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """The product, as a binary tree of multiplications: right at every order, zeros included.
+
+    (The usual rule, g * y / x, is 0/0 where an element is zero.)
+    """
+    shape = x.shape
+    axes = _axes(axis, len(shape))
+    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+    rest = tuple(n for i, n in enumerate(shape) if i not in axes)
+    order = (*axes, *(i for i in range(len(shape)) if i not in axes))
+    y = reshape(x.transpose(order), (math.prod(shape[i] for i in axes), *rest))
+    while (n := y.shape[0]) > 1:
+        product = getitem(y, slice(0, n // 2)) * getitem(y, slice(n // 2, n // 2 * 2))
+        y = concatenate([product, getitem(y, slice(n - 1, n))]) if n % 2 else product
+    if y.shape[0] == 0:
+        y = ones_like(reshape(_sum(y, 0, False), (1, *rest)))
+    return reshape(y, kept if keepdims else rest)
+
+
+def cumsum(x: Any, axis: int = 0) -> Any:
+    """Running sums along `axis`."""
+    return _cumsum(x, axis)
+
+
+def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
+    """log(sum(exp(x))), without overflow."""
+    return _logsumexp(x, axis, keepdims)
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """exp(x) / sum(exp(x)), without overflow."""
+    return _softmax(x, axis)
+
+
+def log_softmax(x: Any, axis: int = -1) -> Any:
+    """x - logsumexp(x)."""
+    return _log_softmax(x, axis)
+
+
+def norm(x: Any, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> Any:
+    """The vector norm (sum |x|^ord)^(1/ord), over all of `axis` as one vector.
+
+    Args:
+        ord: 1, 2, any positive number, or `math.inf` for the largest magnitude.
+    """
+    if ord == 2:
+        return _norm(x, axis, keepdims)
+    if ord == 1:
+        return _sum(absolute(x), axis, keepdims)
+    if ord == math.inf:
+        return _max(absolute(x), axis, keepdims)
+    if ord <= 0:
+        raise ValueError(f"norm: ord must be positive, not {ord}.")
+    return power(_sum(power(absolute(x), float(ord)), axis, keepdims), 1.0 / ord)
+
+
+# -- shared pieces ---------------------------------------------------------------------------------
+
+
+def keep_axes(g: Any, shape: tuple[int, ...], axis: Axis) -> Any:
+    """A reduced array, with its reduced axes put back as axes of length 1."""
+    axes = _axes(axis, len(shape))
+    kept = tuple(1 if i in axes else n for i, n in enumerate(shape))
+    return g if g.shape == kept else reshape(g, kept)
+
+
+def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
+    if axis is None:
+        return tuple(range(ndim))
+    axes = axis if isinstance(axis, tuple) else (axis,)
+    return tuple(operator.index(a) % ndim if ndim else 0 for a in axes)
+
+
+def _count(name: str, x: Any, axis: Axis) -> int:
+    shape = getattr(x, "shape", ())
+    try:
+        count = math.prod(shape[a] for a in _axes(axis, len(shape)))
+    except IndexError:
+        raise ValueError(f"{name}: axis {axis} is not an axis of shape {shape}.") from None
+    if count == 0:
+        raise ValueError(f"{name}: no elements along axis {axis} of shape {shape}.")
+    return count
+
+
+def _to_extremes(g: Any, y: Any, x: Any, axis: Axis) -> Any:
+    extreme = _extreme_shares(x, keep_axes(y, x.shape, axis), axis)
+    return keep_axes(g, x.shape, axis) * extreme
+
+
+_extreme_shares = constant(
+    "extreme_shares",
+    lambda xp, x, y, axis: (x == y) / xp.sum((x == y).astype(x.dtype), axis, True),
+    doc="1/k at the k elements of x that equal its extreme y, 0 elsewhere.",
+)
+
+
+def _finite(y: Any) -> Any:
+    return where(isfinite(y), y, 0.0)
+
+
+def _nonzero(y: Any) -> Any:
+    return where(y == 0, 1.0, y)
+
+
+def _shifted(xp: Any, x: Any, axis: Axis) -> tuple[Any, Any]:
+    """x minus its largest element along `axis`, and that element (0 where it is infinite)."""
+    top = xp.amax(x, axis, True)
+    top = xp.where(xp.isfinite(top), top, 0)
+    return x - top, top
+
+
+def _stable_logsumexp(xp: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
+    shifted, top = _shifted(xp, x, axis)
+    y = xp.log(xp.sum(xp.exp(shifted), axis, True)) + top
+    return y if keepdims else xp.squeeze(y, axis=_axes(axis, x.ndim))
+
+
+def _stable_softmax(xp: Any, x: Any, axis: int) -> Any:
+    y = xp.exp(_shifted(xp, x, axis)[0])
+    y /= xp.sum(y, axis, True)
+    return y
+
+
+def _stable_log_softmax(xp: Any, x: Any, axis: int) -> Any:
+    shifted, _ = _shifted(xp, x, axis)
+    return shifted - xp.log(xp.sum(xp.exp(shifted), axis, True))

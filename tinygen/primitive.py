@@ -1,0 +1,344 @@
+"""Operations: a forward computation and its derivative rules, declared together.
+
+What one can do with this file:
+
+    square = primitive("square", lambda xp, x: x * x,          # the forward computation
+                       lambda g, x: g * (2.0 * x))             # the cotangent of x, given that of y
+    x = Tensor(numpy.array([1.0, 2.0, 3.0]), requires_grad=True)
+    y = square(x)                                              # y remembers square and x
+    grad(y, x, cotangent=Tensor(numpy.ones(3)))                # walks back: Tensor([2., 4., 6.])
+
+The key idea: a rule is written with operators and other primitives only. Given raw arrays it runs
+at array speed; given Tensors it records itself, and the derivative can be differentiated again. So
+one rule serves every order. There is no mathematics here; that lives in `tinygen.ops`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from .backend import ARRAY_TYPES, BACKEND_OF, Array, Backend
+from .tensor import Node, Tensor
+
+__all__ = ["PRIMITIVES", "Operation", "constant", "no_grad", "primitive",
+           "primitive_of_many"]
+
+_recording = True
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """`with tg.no_grad():` nothing is recorded; results are constants."""
+    global _recording
+    before, _recording = _recording, False
+    try:
+        yield
+    finally:
+        _recording = before
+
+
+
+class Operation:
+    """A forward computation and, argument by argument, the rule for its cotangent.
+
+    A rule's parameters are exactly what it reads, by name: `g` is the cotangent of the output, `y`
+    the output, any parameter of the forward computation that argument, and `x_shape` the shape of
+    the argument `x`. What no rule names is not kept alive for the backward pass.
+    """
+
+    __slots__ = ("name", "forward", "rules", "parameters", "keep", "shapes")
+
+    def __init__(self, name: str, forward: Callable, rules: Sequence[Callable | None]) -> None:
+        self.name = name
+        self.forward = forward
+        self.parameters = forward.__code__.co_varnames[1 : forward.__code__.co_argcount]
+        # A node keeps (y, *arguments, *shapes asked for); rules pick from there by position.
+        slots = {"y": 0} | {p: i + 1 for i, p in enumerate(self.parameters)}
+        self.shapes: list[int] = []
+        self.rules: Any = []
+        reads_of: list[set[int]] = []
+        for rule in rules:
+            if rule is None:
+                self.rules.append(None)
+                reads_of.append(set())
+                continue
+            positions = []
+            for wanted in rule.__code__.co_varnames[1 : rule.__code__.co_argcount]:
+                if wanted not in slots:
+                    self._add_shape(wanted, slots)
+                positions.append(slots[wanted])
+            self.rules.append((rule, _picker(positions)))
+            reads_of.append(set(positions))
+        self.rules += [None] * (len(self.parameters) - len(rules))
+        # keep[mask]: which of (y, *arguments) to keep when the arguments in `mask` need gradients
+        width = 1 + len(self.parameters)
+        self.keep = [
+            tuple(any(mask >> i & 1 and slot in reads for i, reads in enumerate(reads_of))
+                  for slot in range(width))
+            for mask in range(1 << len(rules))
+        ]  # fmt: skip
+
+    def _add_shape(self, wanted: str, slots: dict[str, int]) -> None:
+        argument, _, suffix = wanted.rpartition("_")
+        if suffix != "shape" or argument not in self.parameters:
+            known = ", ".join(["y", *self.parameters, *(f"{p}_shape" for p in self.parameters)])
+            raise TypeError(f"{self.name}: a rule asks for {wanted!r}; it can have {known}.")
+        self.shapes.append(self.parameters.index(argument))
+        slots[wanted] = len(slots)
+
+    def record(self, arguments: tuple, inputs: tuple, mask: int, y: Array) -> Tensor:
+        """The output as a Tensor with its node."""
+        keep = self.keep[mask]
+        kept = [y if keep[0] else None]
+        kept += [a if k else None for a, k in zip(arguments, keep[1:], strict=True)]
+        kept += [arguments[i].shape for i in self.shapes]
+        return Tensor(y, _node=Node(self, inputs, tuple(kept), y))
+
+    def explain(self, arguments: Sequence[Any], error: Exception) -> Exception:
+        """The error that a caller should see: the operation, its arguments, the cause."""
+        described = ", ".join(_describe(a) for a in arguments)
+        kinds = {BACKEND_OF[type(a)].name for a in arguments if type(a) in ARRAY_TYPES}
+        if len(kinds) > 1:
+            return TypeError(
+                f"{self.name}({described}): the arguments are on different devices "
+                f"({' and '.join(sorted(kinds))}); move one with .to(device)."
+            )
+        for a in arguments:
+            if isinstance(a, list) or type(a) is str:
+                return TypeError(
+                    f"{self.name}: takes tensors, arrays and numbers, not {type(a).__name__}; "
+                    "make a tensor with tg.tensor."
+                )
+        kind = TypeError if isinstance(error, KeyError) else type(error)
+        return kind(f"{self.name}({described}): {error}")
+
+
+PRIMITIVES: dict[str, Callable] = {}
+"""Every operation by name. Tests walk it: an operation without a checked rule fails them."""
+
+
+def primitive(
+    name: str, forward: Callable, *rules: Callable | None, doc: str | None = None
+) -> Callable:
+    """Declare an operation and its derivative rules; returns the function that applies it.
+
+    Args:
+        name: what errors and graphs call it; must be new.
+        forward: `(xp, *arguments) -> array`, on raw arrays, where `xp` is their backend.
+        rules: for each argument in order, what its cotangent is; None (or none left) for arguments
+            that are not differentiable, such as masks, axes and shapes. See `Operation`.
+
+    The function returned takes its arguments by position. Called with no Tensor it returns a raw
+    array; otherwise a Tensor, recorded if an argument with a rule requires gradients.
+    """
+    if name in PRIMITIVES:
+        raise ValueError(f"primitive: {name!r} is already declared.")
+    if not any(rules):
+        raise TypeError(f"primitive: {name!r} has no rule; use constant() if it has no derivative.")
+    op = Operation(name, forward, rules)
+    arity = len(op.parameters)
+    make = _unary if arity == 1 else _binary if arity == 2 and len(rules) == 2 else _general
+    return _publish(op, make(op), doc)
+
+
+def primitive_of_many(name: str, forward: Callable, rule: Callable, doc: str | None = None) -> Callable:
+    """Declare a linear operation on any number of arrays, such as concatenate.
+
+    Args:
+        forward: `(xp, setting, *arrays) -> array`.
+        rule: `(g, i, setting, shapes) -> cotangent of arrays[i]`, for arrays of these shapes.
+    """
+    op = Operation(name, forward, ())
+
+    def apply(setting: Any, *arrays: Any) -> Any:
+        raw = [a._data if type(a) is Tensor else a for a in arrays]
+        nodes = tuple(a._node if type(a) is Tensor else None for a in arrays)
+        backend = _backend_of(raw)
+        try:
+            y = forward(backend, setting, *raw)
+        except _EXPLAINED as error:
+            raise op.explain(raw, error) from error
+        if _recording and any(node is not None for node in nodes):
+            shapes = tuple(a.shape for a in raw)
+            return Tensor(y, _node=Node(op, nodes, (None, setting, shapes), y))
+        return Tensor(y) if any(type(a) is Tensor for a in arrays) else y
+
+    def rule_for(i: int) -> tuple[Callable, Callable]:
+        return lambda g, setting, shapes: rule(g, i, setting, shapes), itemgetter(1, 2)
+
+    op.rules = _Endless(rule_for)
+    return _publish(op, apply, doc)
+
+
+class _Endless:
+    """A sequence without an end: item i is made when it is asked for."""
+
+    def __init__(self, make: Callable[[int], Any]) -> None:
+        self.make = make
+
+    def __getitem__(self, i: int) -> Any:
+        return self.make(i)
+
+
+def constant(name: str, forward: Callable, doc: str | None = None) -> Callable:
+    """Declare an operation that is constant almost everywhere, such as `x < y` or `argmax`.
+
+    Its results never require gradients.
+    """
+    op = Operation(name, forward, ())
+    return _publish(op, _general(op), doc)
+
+
+def _publish(op: Operation, apply: Callable, doc: str | None) -> Callable:
+    apply.__name__ = apply.__qualname__ = op.name
+    apply.__doc__ = doc
+    apply.operation = op  # type: ignore[attr-defined]
+    PRIMITIVES[op.name] = apply
+    return apply
+
+
+# The three ways to apply an operation differ in speed only: most calls have one or two arguments.
+
+
+def _unary(op: Operation) -> Callable:
+    forward = op.forward
+    keep_y, keep_x = op.keep[1]
+    wants_shape = bool(op.shapes)
+
+    def apply(x: Any) -> Any:
+        if type(x) is not Tensor:
+            try:
+                return forward(BACKEND_OF[type(x)], x)
+            except _EXPLAINED as error:
+                raise op.explain((x,), error) from error
+        data = x._data
+        try:
+            y = forward(BACKEND_OF[type(data)], data)
+        except _EXPLAINED as error:
+            raise op.explain((data,), error) from error
+        node = x._node
+        if node is None or not _recording:
+            return Tensor(y)
+        kept: tuple = (y if keep_y else None, data if keep_x else None)
+        if wants_shape:
+            kept += (data.shape,)
+        return Tensor(y, _node=Node(op, (node,), kept, y))
+
+    return apply
+
+
+def _binary(op: Operation) -> Callable:
+    forward = op.forward
+    record = op.record
+
+    def apply(a: Any, b: Any) -> Any:
+        a_node = b_node = None
+        a_is_tensor = type(a) is Tensor
+        b_is_tensor = type(b) is Tensor
+        if a_is_tensor:
+            a_node = a._node
+            a = a._data
+        if b_is_tensor:
+            b_node = b._node
+            b = b._data
+        try:
+            backend = BACKEND_OF[type(a)]
+            if backend is _HOST and type(b) in ARRAY_TYPES:
+                backend = BACKEND_OF[type(b)]
+            y = forward(backend, a, b)
+        except _EXPLAINED as error:
+            raise op.explain((a, b), error) from error
+        if a_node is not None or b_node is not None:
+            if _recording:
+                mask = (a_node is not None) + 2 * (b_node is not None)
+                return record((a, b), (a_node, b_node), mask, y)
+            return Tensor(y)
+        return Tensor(y) if a_is_tensor or b_is_tensor else y
+
+    return apply
+
+
+def _general(op: Operation) -> Callable:
+    forward = op.forward
+    rules = op.rules
+
+    def apply(*arguments: Any) -> Any:
+        raw = list(arguments)
+        inputs: list[Node | None] = [None] * len(raw)
+        any_tensor = False
+        mask = 0
+        for i, a in enumerate(arguments):
+            if type(a) is Tensor:
+                any_tensor = True
+                raw[i] = a._data
+                if rules[i] is not None and a._node is not None:
+                    inputs[i] = a._node
+                    mask |= 1 << i
+        try:
+            y = forward(_backend_of(raw), *raw)
+        except _EXPLAINED as error:
+            raise op.explain(raw, error) from error
+        if mask and _recording:
+            return op.record(tuple(raw), tuple(inputs), mask, y)
+        return Tensor(y) if any_tensor else y
+
+    return apply
+
+
+_HOST = BACKEND_OF[np.ndarray]
+_EXPLAINED = (TypeError, ValueError, IndexError, KeyError)
+"""The errors of an array library that `Operation.explain` tells anew; others pass as they are."""
+
+
+def _backend_of(arguments: Sequence[Any]) -> Backend:
+    """The backend of the first array that is not on the host, else the host's."""
+    for a in arguments:
+        if type(a) in ARRAY_TYPES and BACKEND_OF[type(a)] is not _HOST:
+            return BACKEND_OF[type(a)]
+    return _HOST
+
+
+def _describe(argument: Any) -> str:
+    if type(argument) in ARRAY_TYPES:
+        return f"{argument.dtype} {argument.shape}"
+    return repr(argument) if len(repr(argument)) < 40 else type(argument).__name__
+
+
+def _picker(positions: list[int]) -> Callable[[Sequence], tuple]:
+    """A function that picks these positions out of a sequence, as a tuple."""
+    if not positions:
+        return lambda kept: ()
+    if len(positions) == 1:
+        only = positions[0]
+        return lambda kept: (kept[only],)
+    return itemgetter(*positions)
+
+
+class _UfuncGuard:
+    """`Tensor.__array_ufunc__`, which NumPy reads on the class and CuPy on the instance.
+
+    CuPy wants None there, to leave `array * tensor` to the tensor. NumPy would do the same for
+    None, but then `np.exp(tensor)` fails without naming the remedy, so NumPy gets a function.
+    """
+
+    def __get__(self, tensor: Tensor | None, cls: type) -> Any:
+        return self.on_numpy_ufunc if tensor is None else None
+
+    @staticmethod
+    def on_numpy_ufunc(
+        tensor: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
+    ) -> Any:
+        op = PRIMITIVES.get(ufunc.__name__)
+        if ufunc.nin == 2 and op is not None and method == "__call__" and not kwargs:
+            return op(*inputs)  # an operator with an array on its left
+        name = ufunc.__name__
+        raise TypeError(f"np.{name} cannot record what it does to a Tensor; use tg.{name}, or "
+                        f"np.{name}(x.numpy()) for values only.")  # fmt: skip
+
+
+Tensor.__array_ufunc__ = _UfuncGuard()  # type: ignore[attr-defined]
