@@ -170,7 +170,7 @@ def _kept(node: Node, create_graph: bool) -> tuple | list:
     origins = (node, *node.inputs)
     for i, (value, origin) in enumerate(zip(kept, origins, strict=False)):
         if origin is not None and hasattr(value, "dtype"):
-            kept[i] = Tensor(value, _node=origin)
+            kept[i] = Tensor(value, origin)
     return kept
 
 

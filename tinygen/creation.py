@@ -28,7 +28,7 @@ def tensor(
     if type(data) in ARRAY_TYPES and type(data) is not np.ndarray:
         array = data.astype(data.dtype if dtype is None else dtype)
         if device is None:
-            return Tensor(array, requires_grad)
+            return Tensor(array, requires_grad=requires_grad)
         data = BACKEND_OF[type(array)].to_host(array)
     listed = not isinstance(data, (np.ndarray, np.generic))
     try:
@@ -40,7 +40,8 @@ def tensor(
     if listed and dtype is None and array.dtype.kind == "f":
         array = array.astype(np.float32)
     backend = backend_for(device)
-    return Tensor(array if backend.name == "numpy" else backend.from_host(array), requires_grad)
+    array = array if backend.name == "numpy" else backend.from_host(array)
+    return Tensor(array, requires_grad=requires_grad)
 
 
 def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:

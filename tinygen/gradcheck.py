@@ -144,7 +144,7 @@ def _derivative(f: Callable, count: int, rng: Generator) -> Callable:
 
     def derivative(*leaves: Tensor) -> Tensor:
         # Inputs that need no gradient themselves still are what is differentiated here.
-        xs = [x if x.requires_grad else Tensor(x.data, True) for x in leaves]
+        xs = [x if x.requires_grad else Tensor(x.data, requires_grad=True) for x in leaves]
         y = f(*xs)
         total = sum(y) * 0.0
         if y.requires_grad:
@@ -178,7 +178,7 @@ def _check_dtypes(f: Callable, tensors: list[Tensor], rng: Generator) -> None:
 
 
 def _tensor(backend: Backend, array: np.ndarray, requires_grad: bool = False) -> Tensor:
-    return Tensor(backend.from_host(array), requires_grad)
+    return Tensor(backend.from_host(array), requires_grad=requires_grad)
 
 
 def sum_products(a: list[np.ndarray], b: list[np.ndarray]) -> float:

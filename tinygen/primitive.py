@@ -91,13 +91,12 @@ class Operation:
         self.shapes.append(self.parameters.index(argument))
         slots[wanted] = len(slots)
 
-    def record(self, arguments: tuple, inputs: tuple, mask: int, y: Array) -> Tensor:
+    def record(self, arguments: Sequence[Any], inputs: tuple, mask: int, y: Array) -> Tensor:
         """The output as a Tensor with its node."""
         keep = self.keep[mask]
-        kept = [y if keep[0] else None]
-        kept += [a if k else None for a, k in zip(arguments, keep[1:], strict=True)]
+        kept = [a if k else None for a, k in zip((y, *arguments), keep, strict=True)]
         kept += [arguments[i].shape for i in self.shapes]
-        return Tensor(y, _node=Node(self, inputs, tuple(kept), y))
+        return Tensor(y, Node(self, inputs, tuple(kept), y))
 
     def explain(self, arguments: Sequence[Any], error: Exception) -> Exception:
         """The error that a caller should see: the operation, its arguments, the cause."""
@@ -165,7 +164,7 @@ def primitive_of_many(name: str, forward: Callable, rule: Callable, doc: str | N
             raise op.explain(raw, error) from error
         if _recording and any(node is not None for node in nodes):
             shapes = tuple(a.shape for a in raw)
-            return Tensor(y, _node=Node(op, nodes, (None, setting, shapes), y))
+            return Tensor(y, Node(op, nodes, (None, setting, shapes), y))
         return Tensor(y) if any(type(a) is Tensor for a in arrays) else y
 
     def rule_for(i: int) -> tuple[Callable, Callable]:
@@ -211,30 +210,29 @@ def _unary(op: Operation) -> Callable:
     wants_shape = bool(op.shapes)
 
     def apply(x: Any) -> Any:
-        if type(x) is not Tensor:
-            try:
-                return forward(BACKEND_OF[type(x)], x)
-            except _EXPLAINED as error:
-                raise op.explain((x,), error) from error
-        data = x._data
+        node = None
+        is_tensor = type(x) is Tensor
+        if is_tensor:
+            node = x._node
+            x = x._data
         try:
-            y = forward(BACKEND_OF[type(data)], data)
+            y = forward(BACKEND_OF[type(x)], x)
         except _EXPLAINED as error:
-            raise op.explain((data,), error) from error
-        node = x._node
+            raise op.explain((x,), error) from error
         if node is None or not _recording:
-            return Tensor(y)
-        kept: tuple = (y if keep_y else None, data if keep_x else None)
+            return Tensor(y) if is_tensor else y
+        kept: tuple = (y if keep_y else None, x if keep_x else None)
         if wants_shape:
-            kept += (data.shape,)
-        return Tensor(y, _node=Node(op, (node,), kept, y))
+            kept += (x.shape,)
+        return Tensor(y, Node(op, (node,), kept, y))
 
     return apply
 
 
 def _binary(op: Operation) -> Callable:
     forward = op.forward
-    record = op.record
+    keep = op.keep
+    wants_shape = bool(op.shapes)
 
     def apply(a: Any, b: Any) -> Any:
         a_node = b_node = None
@@ -248,17 +246,17 @@ def _binary(op: Operation) -> Callable:
             b = b._data
         try:
             backend = BACKEND_OF[type(a)]
-            if backend is _HOST and type(b) in ARRAY_TYPES:
-                backend = BACKEND_OF[type(b)]
-            y = forward(backend, a, b)
+            y = forward(_backend_of((a, b)) if backend is _HOST else backend, a, b)
         except _EXPLAINED as error:
             raise op.explain((a, b), error) from error
-        if a_node is not None or b_node is not None:
-            if _recording:
-                mask = (a_node is not None) + 2 * (b_node is not None)
-                return record((a, b), (a_node, b_node), mask, y)
-            return Tensor(y)
-        return Tensor(y) if a_is_tensor or b_is_tensor else y
+        if (a_node is None and b_node is None) or not _recording:
+            return Tensor(y) if a_is_tensor or b_is_tensor else y
+        mask = (a_node is not None) + 2 * (b_node is not None)
+        if wants_shape:
+            return op.record((a, b), (a_node, b_node), mask, y)
+        keep_y, keep_a, keep_b = keep[mask]
+        kept = (y if keep_y else None, a if keep_a else None, b if keep_b else None)
+        return Tensor(y, Node(op, (a_node, b_node), kept, y))
 
     return apply
 
@@ -284,7 +282,7 @@ def _general(op: Operation) -> Callable:
         except _EXPLAINED as error:
             raise op.explain(raw, error) from error
         if mask and _recording:
-            return op.record(tuple(raw), tuple(inputs), mask, y)
+            return op.record(raw, tuple(inputs), mask, y)
         return Tensor(y) if any_tensor else y
 
     return apply

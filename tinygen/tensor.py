@@ -48,18 +48,17 @@ class Tensor:
 
     Args:
         data: a raw array, shared and not copied (`tg.tensor` copies, and takes lists).
+        node: how it was computed; None for a constant or a leaf.
         requires_grad: record what is computed from this tensor, so that `grad` can come back to it.
     """
 
     __slots__ = ("_data", "_node")
 
     def __init__(
-        self, data: Array, requires_grad: bool = False, *, _node: Node | None = None
+        self, data: Array, node: Node | None = None, *, requires_grad: bool = False
     ) -> None:
-        if type(data) not in ARRAY_TYPES:
-            data = _as_array(data)
-        self._data = data
-        self._node = _node
+        self._data = data if type(data) in ARRAY_TYPES else _as_array(data)
+        self._node = node
         if requires_grad:
             self.requires_grad = True
 

@@ -1,0 +1,25 @@
+"""What is trained on: named datasets, your own arrays, Gaussian mixtures, and batches of them."""
+
+from .catalogue import LOADERS, load
+from .dataset import Dataset, from_arrays
+from .errors import DataError
+from .idx import read_idx
+from .loader import BatchLoader
+from .mixtures import GRID, MIXTURES, RING, Mixture, sample_mixture
+from .npz import load_npz
+
+__all__ = [
+    "GRID",
+    "LOADERS",
+    "MIXTURES",
+    "RING",
+    "BatchLoader",
+    "DataError",
+    "Dataset",
+    "Mixture",
+    "from_arrays",
+    "load",
+    "load_npz",
+    "read_idx",
+    "sample_mixture",
+]
