@@ -1,23 +1,26 @@
 """tinygen: reverse-mode automatic differentiation and generative models, on NumPy and CuPy.
 
-    import tinygen as tg
+import tinygen as tg
 
-    x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
-    y = tg.sum(tg.tanh(x) ** 2)
-    tg.grad(y, x)
+x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+y = tg.sum(tg.tanh(x) ** 2)
+tg.grad(y, x)
 """
 
 from . import ops
 from .autograd import grad
 from .backend import DeviceError, default_device, use_device
-from .gradcheck import GradientError, gradcheck
 from .creation import arange, eye, from_dlpack, full, ones, tensor, zeros
+from .gradcheck import GradientError, gradcheck
 from .ops import *  # noqa: F403
 from .primitive import constant, no_grad, primitive
 from .random import Generator
 from .tensor import Tensor
 
 __version__ = "0.1.0"
-__all__ = ["DeviceError", "Generator", "GradientError", "Tensor", "arange", "constant", "default_device", "eye",
-           "from_dlpack", "full", "grad", "gradcheck", "no_grad", "ones", "ops", "primitive", "tensor",
-           "use_device", "zeros", *ops.__all__]  # fmt: skip
+__all__ = [
+    "DeviceError", "Generator", "GradientError", "Tensor", "arange", "constant", "default_device",
+    "eye", "from_dlpack", "full", "grad", "gradcheck", "no_grad", "ones", "ops", "primitive",
+    "tensor", "use_device", "zeros",
+]  # fmt: skip
+__all__ += ops.__all__

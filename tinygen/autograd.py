@@ -15,9 +15,8 @@ argument where broadcasting widened it, cast it to the argument's dtype, add up 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, overload
+from typing import Any
 
 from .backend import ARRAY_TYPES, BACKEND_OF
 from .primitive import PRIMITIVES
@@ -26,13 +25,9 @@ from .tensor import Node, Tensor, overwritten
 __all__ = ["grad"]
 
 
-@overload
-def grad(output: Tensor, inputs: Tensor, **options: Any) -> Tensor: ...
-@overload
-def grad(output: Tensor, inputs: Sequence[Tensor], **options: Any) -> list[Tensor]: ...
 def grad(
     output: Tensor,
-    inputs: Tensor | Sequence[Tensor],
+    inputs: Any,
     *,
     cotangent: Any = None,
     create_graph: bool = False,
@@ -52,18 +47,20 @@ def grad(
         allow_unused: return None for an input that `output` does not depend on, not an error.
 
     Raises:
-        RuntimeError: the graph was freed by an earlier pass, an array that it needs was overwritten,
-            an input is not in the graph.
+        RuntimeError: the graph was freed by an earlier pass, an array that it needs was
+            overwritten, or an input is not in the graph.
         ValueError: the cotangent's shape is not the output's.
     """
     several = not isinstance(inputs, Tensor)
-    targets = list(inputs) if several else [inputs]
+    targets: list[Tensor] = list(inputs) if several else [inputs]
+    nodes: list[Node] = []
     for i, x in enumerate(targets):
         if x._node is None:
             raise RuntimeError(
                 f"grad: input {i} does not require gradients; make it with requires_grad=True."
             )
-    found = _walk(output, [x._node for x in targets], cotangent, create_graph, retain_graph)
+        nodes.append(x._node)
+    found = _walk(output, nodes, cotangent, create_graph, retain_graph)
     if not allow_unused:
         for i, g in enumerate(found):
             if g is None:
@@ -77,11 +74,11 @@ def grad(
 def backward(output: Tensor, cotangent: Any = None, *, retain_graph: bool = False) -> None:
     """Add the gradient of `output` to `.grad` of every leaf that it was computed from."""
     if output._node is None:
-        raise RuntimeError("backward: nothing that this tensor was computed from requires gradients.")
+        raise RuntimeError("backward: nothing that made this tensor requires gradients.")
     leaves = [node for node in _between(output._node, None) if node.op is None]
     found = _walk(output, leaves, cotangent, create_graph=False, retain_graph=retain_graph)
     for leaf, g in zip(leaves, found, strict=True):
-        leaf.grad = g if leaf.grad is None else Tensor(leaf.grad._data + g._data)
+        leaf.grad = g if leaf.grad is None else Tensor(leaf.grad._data + g._data)  # type: ignore
 
 
 def _walk(
@@ -153,7 +150,7 @@ def _between(root: Node, targets: set[Node] | None) -> list[Node]:
 
 
 def _kept(node: Node, create_graph: bool) -> tuple | list:
-    """What the rules of a node read: raw arrays, or tensors that record for a further derivative."""
+    """What the rules of a node read: raw arrays, or tensors that record for the next order."""
     if node.kept is None:
         raise RuntimeError(
             f"the graph through {node.op.name} was freed by an earlier pass over it; pass "  # type: ignore[union-attr]
@@ -206,4 +203,4 @@ def _as_separate_tensors(found: list[Any], cotangent: Any) -> list[Tensor | None
     return results
 
 
-Tensor.backward = backward  # type: ignore[attr-defined]
+Tensor.backward = backward  # type: ignore

@@ -85,10 +85,12 @@ def _check_once(
     leaves = [_tensor(backend, a, requires_grad=True) for a in arrays]
     y = f(*leaves)
     u = rng.normal(y.shape, dtype="float64")
-    found = [None] * len(leaves)
+    found: list[Tensor | None] = [None] * len(leaves)
     if y.requires_grad:
         found = grad(y, leaves, cotangent=backend.from_host(u), allow_unused=True)
-    gradients = [np.zeros(a.shape) if g is None else g.numpy() for a, g in zip(arrays, found, strict=True)]
+    gradients = [
+        np.zeros(a.shape) if g is None else g.numpy() for a, g in zip(arrays, found, strict=True)
+    ]
 
     along = [rng.normal(a.shape, dtype="float64") for a in arrays]
     analytic = float(sum_products(along, gradients))
@@ -169,7 +171,8 @@ def _check_dtypes(f: Callable, tensors: list[Tensor], rng: Generator) -> None:
     for i, (x, leaf, g) in enumerate(zip(tensors, leaves, found, strict=True)):
         if g is not None and (g.shape, g.dtype) != (x.shape, x.dtype):
             raise GradientError(
-                f"the gradient of input {i} is {g.dtype} {g.shape}; the input is {x.dtype} {x.shape}."
+                f"the gradient of input {i} is {g.dtype} {g.shape}, not {x.dtype} {x.shape} as "
+                "the input."
             )
         if not np.array_equal(leaf.numpy(), x.numpy(), equal_nan=True):
             raise GradientError(f"input {i} was written to.")

@@ -25,8 +25,7 @@ import numpy as np
 from .backend import ARRAY_TYPES, BACKEND_OF, Array, Backend
 from .tensor import Node, Tensor
 
-__all__ = ["PRIMITIVES", "Operation", "constant", "no_grad", "primitive",
-           "primitive_of_many"]
+__all__ = ["PRIMITIVES", "Operation", "constant", "no_grad", "primitive", "primitive_of_many"]
 
 _recording = True
 
@@ -40,7 +39,6 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         _recording = before
-
 
 
 class Operation:
@@ -145,7 +143,9 @@ def primitive(
     return _publish(op, make(op), doc)
 
 
-def primitive_of_many(name: str, forward: Callable, rule: Callable, doc: str | None = None) -> Callable:
+def primitive_of_many(
+    name: str, forward: Callable, rule: Callable, doc: str | None = None
+) -> Callable:
     """Declare a linear operation on any number of arrays, such as concatenate.
 
     Args:

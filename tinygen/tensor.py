@@ -1,7 +1,7 @@
 """Tensors: an array of some backend, and the node that says how it was computed.
 
-Operators and methods such as `x + y` and `x.sum()` are attached by `tinygen.ops.methods`; `backward`
-walks the graph with `tinygen.autograd`.
+Operators and methods such as `x + y` and `x.sum()` are attached by `tinygen.ops.methods`, and
+`backward` by `tinygen.autograd`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Node:
     """
 
     __slots__ = ("op", "inputs", "kept", "shape", "dtype", "time", "grad")
+
+    grad: Tensor | None  # of leaves only: what `backward` has added up
 
     def __init__(self, op: Operation | None, inputs: tuple, kept: tuple | None, y: Array) -> None:
         self.op = op  # None for a leaf

@@ -15,8 +15,17 @@ import numpy as np
 from .base import Array, Backend
 from .numpy import NumpyBackend
 
-__all__ = ["BACKEND_OF", "Array", "Backend", "DeviceError", "backend_for", "cuda_status",
-           "default_device", "register", "use_device"]
+__all__ = [
+    "BACKEND_OF",
+    "Array",
+    "Backend",
+    "DeviceError",
+    "backend_for",
+    "cuda_status",
+    "default_device",
+    "register",
+    "use_device",
+]
 
 
 class DeviceError(RuntimeError):

@@ -98,16 +98,31 @@ class Backend:
     # -- fused optimizer updates on flat, contiguous buffers, all in place ------------------------
 
     def sgd_update(
-        self, w: Array, g: Array, velocity: Array | None,
-        lr: float, momentum: float, nesterov: bool, weight_decay: float,
+        self,
+        w: Array,
+        g: Array,
+        velocity: Array | None,
+        lr: float,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
     ) -> None:
         """One step of SGD: see `tinygen.optim.SGD` for the recurrence."""
         raise NotImplementedError
 
     def adam_update(
-        self, w: Array, g: Array, m: Array, v: Array,
-        lr: float, beta1: float, beta2: float, eps: float, step: int,
-        weight_decay: float, decoupled: bool,
+        self,
+        w: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        step: int,
+        weight_decay: float,
+        decoupled: bool,
     ) -> None:
         """One step of Adam or AdamW: see `tinygen.optim.Adam` for the recurrence."""
         raise NotImplementedError

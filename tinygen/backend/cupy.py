@@ -113,8 +113,14 @@ class CupyBackend(Backend):
         return out
 
     def sgd_update(
-        self, w: Array, g: Array, velocity: Array | None,
-        lr: float, momentum: float, nesterov: bool, weight_decay: float,
+        self,
+        w: Array,
+        g: Array,
+        velocity: Array | None,
+        lr: float,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
     ) -> None:
         """One step of SGD in one kernel."""
         if velocity is None:
@@ -123,17 +129,24 @@ class CupyBackend(Backend):
             _kernel("sgd_momentum")(g, lr, momentum, int(nesterov), weight_decay, velocity, w)
 
     def adam_update(
-        self, w: Array, g: Array, m: Array, v: Array,
-        lr: float, beta1: float, beta2: float, eps: float, step: int,
-        weight_decay: float, decoupled: bool,
+        self,
+        w: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        lr: float,
+        beta1: float,
+        beta2: float,
+        eps: float,
+        step: int,
+        weight_decay: float,
+        decoupled: bool,
     ) -> None:
         """One step of Adam in one kernel."""
         size, root = adam_step_size(lr, beta1, beta2, step)
         l2 = 0.0 if decoupled else weight_decay
         shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-        _kernel("adam")(
-            g, size * root, 1.0 - beta1, 1.0 - beta2, eps * root, l2, shrink, m, v, w
-        )
+        _kernel("adam")(g, size * root, 1.0 - beta1, 1.0 - beta2, eps * root, l2, shrink, m, v, w)
 
 
 _KERNELS = {

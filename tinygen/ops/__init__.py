@@ -34,6 +34,19 @@ from .shape import (
 abs = absolute
 round = round_
 
-__all__ = [name for name in dir() if not name.startswith("_") and name not in (
-    "methods", "arithmetic", "elementwise", "reductions", "shape", "indexing", "linalg", "fused",
-)]  # fmt: skip
+__all__ = [
+    "abs", "absolute", "add", "arccos", "arcsin", "arctan", "argmax", "argmin", "astype",
+    "bce_with_logits", "bce_with_logits_reference", "broadcast_to", "ceil", "cholesky", "clip",
+    "concatenate", "cos", "cosh", "cumsum", "diagonal", "divide", "dot", "einsum", "elu",
+    "equal", "erf", "exp", "expand_dims", "expm1", "flip", "floor", "floor_divide", "gelu",
+    "getitem", "greater", "greater_equal", "inv", "isfinite", "isnan", "leaky_relu", "less",
+    "less_equal", "linear", "linear_reference", "log", "log1p", "log_softmax", "logdet",
+    "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean",
+    "min", "minimum", "mse", "mse_reference", "multiply", "negative", "norm", "not_equal",
+    "one_hot", "ones_like", "outer", "pad", "power", "prod", "qr", "reciprocal", "relu",
+    "repeat", "reshape", "round", "scatter_add", "sigmoid", "sign", "silu", "sin", "sinh",
+    "softmax", "softmax_cross_entropy", "softmax_cross_entropy_reference", "softplus", "solve",
+    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "sum_to",
+    "swapaxes", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var",
+    "where", "zeros_like",
+]

@@ -109,7 +109,7 @@ def _parse(formula: str, operands: tuple) -> tuple[list[str], str]:
     for i, (term, x) in enumerate(zip(terms, operands, strict=True)):
         letters = term.replace("...", "")
         extra = x.ndim - len(letters)
-        if extra < 0 or (extra and "..." not in term) or not letters.isalpha() and letters:
+        if extra < 0 or (extra and "..." not in term) or (letters and not letters.isalpha()):
             raise ValueError(f"einsum: {term!r} does not fit an operand of shape {x.shape}.")
         fill = "".join(spare[:extra][::-1])  # shared from the right, as broadcasting aligns
         widest = max(widest, fill, key=len)

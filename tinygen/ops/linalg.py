@@ -9,11 +9,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..primitive import constant, primitive
-from .elementwise import absolute, log
+from ..primitive import primitive
 from .indexing import diagonal, getitem, tril, triu
 from .reductions import sum
-from .shape import concatenate, expand_dims, reshape, squeeze, swapaxes, transpose
+from .shape import expand_dims, reshape, squeeze, swapaxes, transpose
 
 _matmul = primitive("matmul", lambda xp, a, b: xp.matmul(a, b),
                     lambda g, b: _matmul(g, swapaxes(b, -1, -2)),

@@ -7,6 +7,7 @@ concatenate answers slices.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from ..primitive import primitive, primitive_of_many
@@ -117,7 +118,7 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Any]:
         sections = range(length // sections, length, length // sections)
     bounds = [0, *sections, length]
     at = (slice(None),) * (axis % x.ndim)
-    return [getitem(x, (*at, slice(a, b))) for a, b in zip(bounds, bounds[1:], strict=False)]
+    return [getitem(x, (*at, slice(a, b))) for a, b in pairwise(bounds)]
 
 
 # -- shared pieces ---------------------------------------------------------------------------------
