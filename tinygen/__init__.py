@@ -7,7 +7,7 @@ y = tg.sum(tg.tanh(x) ** 2)
 tg.grad(y, x)
 """
 
-from . import ops
+from . import nn, ops, optim
 from .autograd import grad
 from .backend import DeviceError, default_device, use_device
 from .creation import arange, eye, from_dlpack, full, ones, tensor, zeros
@@ -20,7 +20,7 @@ from .tensor import Tensor
 __version__ = "0.1.0"
 __all__ = [
     "DeviceError", "Generator", "GradientError", "Tensor", "arange", "constant", "default_device",
-    "eye", "from_dlpack", "full", "grad", "gradcheck", "no_grad", "ones", "ops", "primitive",
-    "tensor", "use_device", "zeros",
+    "eye", "from_dlpack", "full", "grad", "gradcheck", "nn", "no_grad", "ones", "ops", "optim",
+    "primitive", "tensor", "use_device", "zeros",
 ]  # fmt: skip
 __all__ += ops.__all__

@@ -55,6 +55,8 @@ class Operation:
         self.name = name
         self.forward = forward
         self.parameters = forward.__code__.co_varnames[1 : forward.__code__.co_argcount]
+        if {"g", "y"} & set(self.parameters):
+            raise TypeError(f"{name}: g and y name the cotangent and the output; rename arguments.")
         # A node keeps (y, *arguments, *shapes asked for); rules pick from there by position.
         slots = {"y": 0} | {p: i + 1 for i, p in enumerate(self.parameters)}
         self.shapes: list[int] = []

@@ -7,6 +7,7 @@ holds four 64-bit words. Each draw starts on a fresh block, so the whole state i
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import Any
 
@@ -22,18 +23,27 @@ class Generator:
 
     Args:
         seed: any non-negative integer; the same seed gives the same numbers everywhere.
+        stream: numbers the independent streams of one seed: one for the noise, one for the order
+            of the data, ...
         device: where the arrays go; None for the default device.
 
     Shapes are tuples or integers; floats come as float32 unless `dtype` says otherwise.
     """
 
-    def __init__(self, seed: int, *, device: str | None = None) -> None:
+    def __init__(self, seed: int, *, stream: int = 0, device: str | None = None) -> None:
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0:
             raise ValueError(f"Generator: seed must be a non-negative integer, not {seed!r}.")
         self.backend = backend_for(device)
-        key = np.random.SeedSequence(int(seed)).generate_state(2, np.uint64)
+        sequence = np.random.SeedSequence(int(seed), spawn_key=(int(stream),))
+        key = sequence.generate_state(2, np.uint64)
         self._philox = np.random.Philox(key=key)
         self._draw = np.random.Generator(self._philox)
+
+    def on(self, device: str) -> Generator:
+        """This very stream, delivered to another device: drawing from either moves both on."""
+        view = copy.copy(self)
+        view.backend = backend_for(device)
+        return view
 
     def uniform(
         self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = "float32"

@@ -57,26 +57,6 @@ def test_sample_mixture_takes_a_name_or_a_mixture():
     np.testing.assert_allclose(sample_mixture(own, 10, generator()), 5.0, atol=1e-2)
 
 
-def test_draws_come_home_from_a_device():
-    class OnDevice(np.ndarray):
-        def get(self):
-            return np.array(self)
-
-        def __array_ufunc__(self, *args, **kwargs):
-            raise AssertionError("computed with a device array")
-
-    class DeviceGenerator(Generator):
-        def normal(self, *args, **kwargs):
-            return super().normal(*args, **kwargs).view(OnDevice)
-
-        def integers(self, *args, **kwargs):
-            return super().integers(*args, **kwargs).view(OnDevice)
-
-    points = sample_mixture("grid", 5, DeviceGenerator(3, device="cpu"))
-    np.testing.assert_array_equal(points, sample_mixture("grid", 5, generator(3)))
-
-
-@pytest.mark.parametrize("name", ["ring", "grid"])
 def test_as_a_dataset(name):
     dataset = load(name, rng=generator())
     assert dataset.train.shape == (100_000, 2)

@@ -8,7 +8,7 @@ import numpy as np
 
 from .base import Array, Backend, adam_step_size
 
-# What `a.sum()` and `a.max()` call after 0.1 and 2 us of Python. (Any: NumPy's stubs ask for literals.)
+# What `a.sum()` and `a.max()` call after 0.1 and 2 us of Python. (Any: the stubs want literals.)
 _sum: Any = np.add.reduce
 _max: Any = np.maximum.reduce
 _min: Any = np.minimum.reduce

@@ -5,19 +5,19 @@ from collections.abc import Callable
 
 import numpy as np
 
+from ..random import Generator
 from . import digits, mnist
 from .dataset import Dataset, from_arrays
 from .errors import DataError
 from .mixtures import MIXTURES
 from .npz import load_npz
-from .rng import Rng
 
 # PacGAN (2018), section 4.1: trained on 100,000 points, judged on 2,500.
 MIXTURE_TRAIN = 100_000
 MIXTURE_TEST = 2_500
 
 
-def load(name: str, rng: Rng | None = None) -> Dataset:
+def load(name: str, rng: Generator | None = None) -> Dataset:
     """A dataset by name: digits, mnist, fashion-mnist, ring, grid, or the path of an .npz file.
 
     rng: draws `ring` and `grid`, which need it; the others are fixed and leave it alone. Raises
@@ -33,7 +33,7 @@ def load(name: str, rng: Rng | None = None) -> Dataset:
     return LOADERS[name](name, rng)
 
 
-def _load_digits(name: str, rng: Rng | None) -> Dataset:
+def _load_digits(name: str, rng: Generator | None) -> Dataset:
     images, labels = digits.load_digits()
     train, test = digits.stratified_split(labels)
     pixels = np.divide(images, digits.MAX_PIXEL, dtype=np.float32)
@@ -42,11 +42,11 @@ def _load_digits(name: str, rng: Rng | None) -> Dataset:
     )
 
 
-def _load_mnist(name: str, rng: Rng | None) -> Dataset:
+def _load_mnist(name: str, rng: Generator | None) -> Dataset:
     return from_arrays(name, *mnist.load_mnist(name), n_classes=mnist.N_CLASSES)
 
 
-def _load_mixture(name: str, rng: Rng | None) -> Dataset:
+def _load_mixture(name: str, rng: Generator | None) -> Dataset:
     if rng is None:
         raise DataError(
             f"{name} is drawn, not stored: pass load({name!r}, rng=tg.Generator(seed))."
@@ -57,7 +57,7 @@ def _load_mixture(name: str, rng: Rng | None) -> Dataset:
     return Dataset(name, train, train_modes, test, test_modes, len(mixture.centres))
 
 
-LOADERS: dict[str, Callable[[str, Rng | None], Dataset]] = {
+LOADERS: dict[str, Callable[[str, Generator | None], Dataset]] = {
     "digits": _load_digits,
     "mnist": _load_mnist,
     "fashion-mnist": _load_mnist,

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..random import Generator
 from .errors import DataError
-from .rng import Rng
 
 Batch = tuple[NDArray[Any], ...]
 SETTINGS = ("n_examples", "batch_size", "shuffle", "drop_last")
@@ -30,7 +30,7 @@ class BatchLoader:
         self,
         arrays: Sequence[NDArray[Any]],
         batch_size: int,
-        rng: Rng,
+        rng: Generator,
         shuffle: bool = True,
         drop_last: bool = True,
     ) -> None:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..backend import host
+from ..random import Generator
 from .errors import DataError
-from .rng import Rng, on_host
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,12 @@ class Mixture:
         centres.flags.writeable = False
         object.__setattr__(self, "centres", centres)
 
-    def sample(self, n: int, rng: Rng) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    def sample(self, n: int, rng: Generator) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         """n points (n, 2) and the mode (n,) that each was drawn from, independently."""
         if n < 1:
             raise DataError(f"cannot draw {n} points from a mixture: ask for at least 1.")
-        modes = on_host(rng.integers(0, len(self.centres), (n,))).astype(np.int64)
-        noise = on_host(rng.normal((n, 2), dtype="float64"))
+        modes = host(rng.integers(0, len(self.centres), (n,))).astype(np.int64)
+        noise = host(rng.normal((n, 2), dtype="float64"))
         return (self.centres[modes] + self.std * noise).astype(np.float32), modes
 
 
@@ -64,7 +65,7 @@ GRID = _grid((-4.0, -2.0, 0.0, 2.0, 4.0), std=0.05)
 MIXTURES: dict[str, Mixture] = {"ring": RING, "grid": GRID}
 
 
-def sample_mixture(mixture: str | Mixture, n: int, rng: Rng) -> NDArray[np.float32]:
+def sample_mixture(mixture: str | Mixture, n: int, rng: Generator) -> NDArray[np.float32]:
     """n points (n, 2) of a mixture, given as "ring", "grid" or a `Mixture`.
 
     Raises DataError for an unknown name or n < 1. `Mixture.sample` also tells the modes.

@@ -17,7 +17,7 @@ from ..tensor import Tensor
 _getitem = primitive("getitem", lambda xp, x, index: x[index],
                      lambda g, x_shape, index: scatter_add(g, index, x_shape))
 
-_scatter_add = primitive("scatter_add", lambda xp, g, index, shape: xp.scatter_add(g, index, shape),
+_scatter_add = primitive("scatter_add", lambda xp, values, index, shape: xp.scatter_add(values, index, shape),
                          lambda g, index: _getitem(g, index))
 
 _tril = primitive("tril", lambda xp, x, k: xp.tril(x, k),

@@ -47,7 +47,7 @@ def matmul(a: Any, b: Any) -> Any:
         raise ValueError("matmul: needs arrays with at least one axis; use * for numbers.")
     if a.ndim == 1:
         y = matmul(expand_dims(a, 0), b)
-        return squeeze(y, -1 if b.ndim == 1 else -2) if b.ndim > 1 else y
+        return squeeze(y, -2 if b.ndim > 1 else 0)
     if b.ndim == 1:
         return squeeze(matmul(a, expand_dims(b, 1)), -1)
     if a.ndim > 2 and b.ndim == 2 and a.size:

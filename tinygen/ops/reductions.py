@@ -12,7 +12,7 @@ from typing import Any
 
 from ..primitive import constant, primitive
 from .arithmetic import power, where
-from .elementwise import absolute, exp, isfinite, ones_like, sqrt, square
+from .elementwise import absolute, exp, isfinite, sqrt, square
 from .indexing import getitem
 from .shape import broadcast_to, concatenate, flip, reshape
 
@@ -99,7 +99,7 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
         product = getitem(y, slice(0, n // 2)) * getitem(y, slice(n // 2, n // 2 * 2))
         y = concatenate([product, getitem(y, slice(n - 1, n))]) if n % 2 else product
     if y.shape[0] == 0:
-        y = ones_like(reshape(_sum(y, 0, False), (1, *rest)))
+        y = _sum(y, 0, True) + 1.0  # a product of nothing is 1
     return reshape(y, kept if keepdims else rest)
 
 
@@ -175,8 +175,10 @@ def _to_extremes(g: Any, y: Any, x: Any, axis: Axis) -> Any:
 
 _extreme_shares = constant(
     "extreme_shares",
-    lambda xp, x, y, axis: (x == y) / xp.sum((x == y).astype(x.dtype), axis, True),
-    doc="1/k at the k elements of x that equal its extreme y, 0 elsewhere.",
+    lambda xp, x, extreme, axis: (
+        (x == extreme) / xp.sum((x == extreme).astype(x.dtype), axis, True)
+    ),
+    doc="1/k at the k elements of x that equal its extreme, 0 elsewhere.",
 )
 
 
