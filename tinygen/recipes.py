@@ -46,6 +46,7 @@ class GANConfig:
     beta1: float = 0.5
     d_steps: int = 1
     real_label: float = 1.0
+    r1: float = 0.0
     ema: float = 0.0
     report_every: int = 100
     checkpoint_every: int = 5_000
@@ -64,6 +65,7 @@ HELP = {
     "lr": "of both players' Adam",
     "d_steps": "updates of the discriminator for each of the generator",
     "real_label": "what D should say of real examples; below 1 smooths its labels",
+    "r1": "weight of the R1 gradient penalty on the discriminator; 0: none",
     "ema": "decay of the moving average of the generator that is sampled; 0: none",
 }
 """What a setting means, where its name does not say it all."""
@@ -120,6 +122,7 @@ def build_gan(config: GANConfig) -> Experiment:
             betas=(config.beta1, 0.999),
             d_steps=config.d_steps,
             real_label=config.real_label,
+            r1=config.r1,
             ema_decay=config.ema,
         )
     loader = BatchLoader((rows,), config.batch, of_order)

@@ -24,7 +24,7 @@ import numpy as np
 from .. import nn, optim
 from ..autograd import grad
 from ..backend import BACKEND_OF, Array, host
-from ..ops import bce_with_logits, concatenate
+from ..ops import bce_with_logits, concatenate, sum
 from ..primitive import no_grad
 from ..random import Generator
 from ..tensor import Tensor
@@ -82,6 +82,17 @@ def non_saturating(logits: Tensor) -> Tensor:
     return bce_with_logits(logits, 1.0)
 
 
+def r1_penalty(discriminator: nn.Module, real: Array, gamma: float) -> Tensor:
+    """gamma/2 E_x |grad_x D(x)|^2 of the logits, at real examples.
+
+    Mescheder et al., "Which training methods for GANs do actually converge?" (2018), eq. 9: it
+    flattens D around the data, without which the two players circle the solution for ever.
+    """
+    x = Tensor(real, requires_grad=True)
+    slope = grad(sum(discriminator(x)), x, create_graph=True)
+    return sum(slope * slope) * (0.5 * gamma / len(real))
+
+
 GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
     "non-saturating": non_saturating,
     "minimax": minimax,
@@ -105,6 +116,9 @@ class GANTrainer:
         lr, betas: of both players' Adam; `lr` is a number, or a pair (generator's, discriminator's).
         d_steps: updates of D for each update of G.
         real_label: what D should say of real examples; below 1 smooths its labels.
+        r1: weight (gamma) of the R1 penalty; 0 for none.
+        r1_every: add it once in so many steps, that many times as strong (Karras et al. 2020,
+            section 3.1 of "Analyzing and improving the image quality of StyleGAN").
         ema_decay: keep a moving average of G's weights and sample from it; 0 for none.
     """
 
@@ -120,6 +134,8 @@ class GANTrainer:
         betas: tuple[float, float] = (0.5, 0.999),
         d_steps: int = 1,
         real_label: float = 1.0,
+        r1: float = 0.0,
+        r1_every: int = 4,
         ema_decay: float = 0.0,
     ) -> None:
         if generator_loss not in GENERATOR_LOSSES:
@@ -135,6 +151,8 @@ class GANTrainer:
         self.generator_loss = GENERATOR_LOSSES[generator_loss]
         self.d_steps = d_steps
         self.real_label = real_label
+        self.r1 = r1
+        self.r1_every = r1_every
         self.optimizer_g = optim.Adam(generator.named_parameters(), lr=lr_g, betas=betas)
         self.optimizer_d = optim.Adam(discriminator.named_parameters(), lr=lr_d, betas=betas)
         self.average = optim.ExponentialMovingAverage(generator, ema_decay) if ema_decay else None
@@ -167,7 +185,10 @@ class GANTrainer:
         # Real and generated in one batch: one pass of larger products, which is faster.
         both = concatenate([Tensor(real), generated])
         loss = discriminator_loss(self.discriminator(both), self._labels(len(real)))
-        self.optimizer_d.step(grad(loss, self.optimizer_d.params))
+        objective = loss
+        if self.r1 and self.steps % self.r1_every == 0:
+            objective = loss + r1_penalty(self.discriminator, real, self.r1 * self.r1_every)
+        self.optimizer_d.step(grad(objective, self.optimizer_d.params))
         return loss.detach()
 
     def step_generator(self, n: int) -> Tensor:

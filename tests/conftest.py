@@ -1,0 +1,37 @@
+"""What every test folder shares: the `backend` fixture, and a look for leaked global state."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import hypothesis
+import pytest
+import strict  # noqa: F401  registers the device "strict"
+
+import tinygen as tg
+from tinygen.backend import Backend, cuda_status
+
+DEVICES = {"numpy": "cpu", "strict": "strict", "cupy": "cuda"}
+
+hypothesis.settings.register_profile(
+    "tinygen", max_examples=40, deadline=None, derandomize=True, database=None
+)
+hypothesis.settings.load_profile("tinygen")
+
+
+@pytest.fixture(params=["numpy", "strict", pytest.param("cupy", marks=pytest.mark.cuda)])
+def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each array library in turn; tensors and generators made without a device go there."""
+    if request.param == "cupy" and (reason := cuda_status()):
+        pytest.skip(reason)
+    with tg.use_device(DEVICES[request.param]) as chosen:
+        yield chosen
+
+
+@pytest.fixture(autouse=True)
+def nothing_leaks() -> Iterator[None]:
+    """A test leaves tinygen recording, and the default device as it was."""
+    device = tg.default_device()
+    yield
+    assert tg.default_device() == device, "the default device leaked"
+    assert (tg.tensor(1.0, device="cpu", requires_grad=True) * 2.0).requires_grad, "no_grad leaked"

@@ -1,0 +1,361 @@
+"""A third array library, for the tests: NumPy underneath, as picky as CuPy 14 on top.
+
+What runs on `strict` has a good chance to run on CuPy: there is no conversion to host arrays, no
+mixing with them, no name or keyword that CuPy lacks, and every reduction gives a 0-d array. What
+would make a GPU wait or copy is counted:
+
+    with strict.measure() as spent:
+        trainer.step(batch)
+    assert spent.syncs == 0
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import strict_names as names
+
+from tinygen.backend import NUMPY, register
+from tinygen.backend.base import Backend, adam_step_size
+
+
+@dataclass
+class Counts:
+    """Waits for the device, copies to it, and operations launched on it."""
+
+    syncs: int = 0
+    uploads: int = 0
+    launches: int = 0
+
+
+counts = Counts()
+
+
+@contextmanager
+def measure() -> Iterator[Counts]:
+    """What a block costs; the numbers are there when it ends."""
+    before = Counts(**vars(counts))
+    spent = Counts()
+    try:
+        yield spent
+    finally:
+        for name, value in vars(counts).items():
+            setattr(spent, name, value - getattr(before, name))
+
+
+class Flags:
+    """`cupy.ndarray.flags` has these and no others."""
+
+    __slots__ = ("c_contiguous", "f_contiguous", "owndata")
+
+    def __init__(self, flags: Any) -> None:
+        for name in self.__slots__:
+            setattr(self, name, flags[name.upper()])
+
+    fnc = property(lambda self: self.f_contiguous and not self.c_contiguous)
+    forc = property(lambda self: self.f_contiguous or self.c_contiguous)
+
+
+class StrictArray:
+    """A NumPy array that nobody may mistake for one."""
+
+    __slots__ = ("__weakref__", "_host")
+    __array_ufunc__ = None  # ndarray * strict comes here, and is refused
+    __hash__ = None
+
+    def __init__(self, host: Any) -> None:
+        self._host = np.asarray(host)
+
+    def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
+        raise TypeError("Implicit conversion to a NumPy array is not allowed. Use `.get()`.")
+
+    def __repr__(self) -> str:
+        return f"strict({self._host})"
+
+    def __len__(self) -> int:
+        return len(self._host)
+
+    def __iter__(self) -> Iterator[StrictArray]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, index: Any) -> StrictArray:
+        index, fancy = _index(index)
+        if fancy:
+            counts.launches += 1
+            return StrictArray(self._host[index])
+        whole = index if isinstance(index, tuple) else (index,)
+        if not any(part is Ellipsis for part in whole):
+            whole = (*whole, Ellipsis)  # a view even where NumPy would make a scalar
+        return StrictArray(self._host[whole])
+
+    def __setitem__(self, index: Any, value: Any) -> None:
+        counts.launches += 1
+        self._host[_index(index)[0]] = _operand(value)
+
+    def get(self) -> np.ndarray:
+        counts.syncs += 1
+        return self._host.copy()
+
+    def item(self, *args: Any) -> Any:
+        counts.syncs += 1
+        return self._host.item(*args)
+
+    def tolist(self) -> Any:
+        counts.syncs += 1
+        return self._host.tolist()
+
+    def __float__(self) -> float:
+        counts.syncs += 1
+        return float(self._host)
+
+    def __int__(self) -> int:
+        counts.syncs += 1
+        return int(self._host)
+
+    def __bool__(self) -> bool:
+        counts.syncs += 1
+        return bool(self._host)
+
+    @property
+    def flags(self) -> Flags:
+        return Flags(self._host.flags)
+
+    def copy(self, order: str = "C") -> StrictArray:
+        counts.launches += 1
+        return StrictArray(self._host.copy(order))
+
+    def nonzero(self) -> tuple[StrictArray, ...]:
+        return LIBRARY.nonzero(self)
+
+
+def _index(index: Any) -> tuple[Any, bool]:
+    """The index for NumPy, and whether it gathers; masks sync, host arrays are uploaded."""
+    if isinstance(index, tuple):
+        parts = [_index(part) for part in index]
+        return tuple(part for part, _ in parts), any(fancy for _, fancy in parts)
+    if isinstance(index, StrictArray):
+        counts.syncs += index._host.dtype == bool
+        return index._host, True
+    if isinstance(index, (list, np.ndarray)):
+        counts.uploads += 1
+        return _index(StrictArray(index))
+    return index, False
+
+
+def _operand(value: Any) -> Any:
+    if isinstance(value, StrictArray):
+        return value._host
+    if isinstance(value, (int, float, complex, np.generic)):
+        return value
+    raise TypeError(f"Unsupported type {type(value)}")
+
+
+def _argument(value: Any) -> Any:
+    """Arguments of functions: arrays inside lists too (concatenate, einsum), never host arrays."""
+    if isinstance(value, StrictArray):
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, (list, tuple)):
+        return type(value)(_argument(part) for part in value)
+    return value
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, (np.ndarray, np.generic)):
+        return StrictArray(value)
+    if isinstance(value, (list, tuple)):
+        return tuple(_strict(part) for part in value)
+    return value
+
+
+class StrictUfunc:
+    """A ufunc that takes `out`, `dtype` and `casting`, and nothing else."""
+
+    def __init__(self, ufunc: np.ufunc) -> None:
+        self.ufunc = ufunc
+        self.__name__ = ufunc.__name__
+
+    def __call__(self, *operands: Any, out: Any = None, **options: Any) -> Any:
+        if wrong := set(options) - {"dtype", "casting"}:
+            raise TypeError(f"Wrong arguments {wrong}")
+        counts.launches += 1
+        if out is None:
+            return _strict(self.ufunc(*map(_operand, operands), **options))
+        self.ufunc(*map(_operand, operands), out=_operand(out), **options)
+        return out
+
+    def at(self, array: StrictArray, index: Any, values: Any) -> None:
+        if self.__name__ not in ("add", "subtract", "maximum", "minimum"):
+            raise NotImplementedError(f"`{self.__name__}.at` is not supported yet")
+        if np.asarray(_operand(values)).dtype.char not in "efdilqILQ":
+            raise TypeError("scatter_add: unsupported dtype")
+        counts.launches += 1
+        self.ufunc.at(_operand(array), _index(index)[0], _operand(values))
+
+    def reduce(self, array: Any, axis: int = 0, dtype: Any = None, keepdims: bool = False) -> Any:
+        if self.__name__ not in ("add", "multiply"):
+            raise NotImplementedError(f"`{self.__name__}.reduce` is not supported yet")
+        counts.launches += 1
+        return _strict(self.ufunc.reduce(_operand(array), axis, dtype, keepdims=keepdims))
+
+
+def _function(name: str, function: Any) -> Any:
+    """A function of NumPy without the keywords that CuPy's lacks."""
+
+    def call(*args: Any, **options: Any) -> Any:
+        if name != "copyto" and (wrong := names.LACKING_KEYWORDS & set(options)):
+            raise TypeError(f"{name}() got an unexpected keyword argument {wrong}")
+        counts.launches += name not in names.VIEWS
+        counts.syncs += name in names.SYNCING or (name == "where" and len(args) == 1)
+        args = _argument(args)
+        options = {key: _argument(value) for key, value in options.items()}
+        return _strict(function(*args, **options))
+
+    call.__name__ = name
+    return call
+
+
+def _as_strict(data: Any, dtype: Any = None, order: Any = None, copy: bool | None = None) -> Any:
+    if isinstance(data, StrictArray):
+        return StrictArray(np.array(data._host, dtype=dtype, order=order, copy=copy))
+    counts.uploads += 1
+    return StrictArray(np.array(data, dtype=dtype, order=order))
+
+
+class StrictLibrary(SimpleNamespace):
+    """What stands for the module `cupy`: the names above, and no others."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"module 'strict' has no attribute {name!r}, as CuPy may not")
+
+
+def _sliding_window_view(*args: Any, **options: Any) -> Any:
+    counts.uploads += 1  # CuPy's uploads the window's shape and reads it back, axis by axis
+    counts.syncs += 1
+    return _function("view", np.lib.stride_tricks.sliding_window_view)(*args, **options)
+
+
+LIBRARY = StrictLibrary(
+    **{name: getattr(np, name) for name in names.CONSTANTS},
+    **{name: _function(name, getattr(np, name)) for name in names.FUNCTIONS},
+    **{name: StrictUfunc(getattr(np, name)) for name in names.UFUNCS},
+    ndarray=StrictArray,
+    asarray=_as_strict,
+    array=lambda data, dtype=None, copy=True: _as_strict(data, dtype, copy=copy),
+    asnumpy=lambda array: array.get() if isinstance(array, StrictArray) else np.asarray(array),
+    linalg=StrictLibrary(**{
+        name: _function(name, getattr(np.linalg, name)) for name in names.LINALG
+    }),
+    lib=StrictLibrary(stride_tricks=StrictLibrary(
+        as_strided=_function("view", np.lib.stride_tricks.as_strided),
+        sliding_window_view=_sliding_window_view,
+    )),
+)  # fmt: skip
+
+
+def _method(name: str) -> Any:
+    call = _function(name, lambda host, *args, **options: getattr(host, name)(*args, **options))
+    return lambda self, *args, **options: call(self, *args, **options)
+
+
+def _operator(ufunc: StrictUfunc, reflected: bool = False, in_place: bool = False) -> Any:
+    def call(self: StrictArray, other: Any) -> Any:
+        if getattr(other, "__array_ufunc__", self) is None and type(other) is not StrictArray:
+            return NotImplemented  # a Tensor's turn
+        operands = (other, self) if reflected else (self, other)
+        return ufunc(*operands, out=self if in_place else None)
+
+    return call
+
+
+for _name in names.ATTRIBUTES:
+    setattr(StrictArray, _name, property(lambda self, n=_name: getattr(self._host, n)))
+for _name in ("T", "real", "imag"):
+    setattr(StrictArray, _name, property(lambda self, n=_name: StrictArray(getattr(self._host, n))))
+for _name in (*names.REDUCTIONS, *names.VIEWING_METHODS, *names.OTHER_METHODS):
+    setattr(StrictArray, _name, _method(_name))
+for _name, _ufunc in ((n, getattr(LIBRARY, u)) for n, u in names.OPERATORS.items()):
+    if _name in names.UNARY:
+        setattr(StrictArray, f"__{_name}__", lambda self, u=_ufunc: u(self))
+        continue
+    setattr(StrictArray, f"__{_name}__", _operator(_ufunc))
+    if _name not in names.COMPARISONS:
+        setattr(StrictArray, f"__r{_name}__", _operator(_ufunc, reflected=True))
+        if _name != "matmul":  # CuPy has none: `a @= b` makes a new array
+            setattr(StrictArray, f"__i{_name}__", _operator(_ufunc, in_place=True))
+
+
+class StrictBackend(Backend):
+    """The strict library behind tinygen's protocol, as `backend/cupy.py` puts CuPy there."""
+
+    name = "strict"
+    library = LIBRARY
+    array_type = StrictArray
+
+    def from_host(self, array: np.ndarray) -> StrictArray:
+        return LIBRARY.array(array)
+
+    def to_host(self, array: StrictArray) -> np.ndarray:
+        return LIBRARY.asnumpy(array)
+
+    def device_of(self, array: StrictArray) -> str:
+        return "strict"
+
+    def owner(self, array: StrictArray) -> np.ndarray:
+        return NUMPY.owner(array._host)
+
+    def synchronize(self) -> None:
+        counts.syncs += 1
+
+    def sum(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return LIBRARY.sum(x, axis=axis, keepdims=keepdims)
+
+    def amax(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return LIBRARY.amax(x, axis=axis, keepdims=keepdims)
+
+    def amin(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+        return LIBRARY.amin(x, axis=axis, keepdims=keepdims)
+
+    def erf(self, x: Any) -> Any:
+        counts.launches += 1
+        return StrictArray(NUMPY.erf(_operand(x)))
+
+    def scatter_add(self, values: Any, index: Any, shape: tuple[int, ...]) -> Any:
+        out = LIBRARY.zeros(shape, dtype=values.dtype)
+        if _index(index)[1]:
+            LIBRARY.add.at(out, index, values)
+        else:
+            out[index] = values
+        return out
+
+    def sgd_update(
+        self, w: Any, g: Any, velocity: Any, lr: float, momentum: float, nesterov: bool,
+        weight_decay: float,
+    ) -> None:  # fmt: skip
+        d = g + weight_decay * w
+        if velocity is not None:
+            velocity[...] = momentum * velocity + d
+            d = d + momentum * velocity if nesterov else velocity
+        w -= lr * d
+
+    def adam_update(
+        self, w: Any, g: Any, m: Any, v: Any, lr: float, beta1: float, beta2: float, eps: float,
+        step: int, weight_decay: float, decoupled: bool,
+    ) -> None:  # fmt: skip
+        size, root = adam_step_size(lr, beta1, beta2, step)
+        d = g if decoupled else g + weight_decay * w
+        m += (1.0 - beta1) * (d - m)
+        v += (1.0 - beta2) * (d * d - v)
+        if decoupled:
+            w *= 1.0 - lr * weight_decay
+        w -= size * m / (LIBRARY.sqrt(v) / root + eps)
+
+
+STRICT = StrictBackend()
+register("strict", lambda index: STRICT, StrictArray)

@@ -1,0 +1,130 @@
+"""Linear, Sequential, Dropout and Flatten."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from itertools import chain
+from typing import Any
+
+from .. import ops
+from ..random import Generator
+from ..tensor import Tensor
+from .init import uniform_parameter
+from .module import Module
+
+__all__ = ["Dropout", "Flatten", "Linear", "Sequential"]
+
+
+class Linear(Module):
+    """x @ weight.T + bias: (..., in_features) to (..., out_features).
+
+    Args:
+        rng: the weights are drawn from it, on the host: the same on every device.
+        device: where the weights live; None for where `rng` delivers.
+
+    Weight (out, in) and bias (out,) start as U(-1/sqrt(in), 1/sqrt(in)), as in PyTorch, where it
+    is written kaiming_uniform_(a=sqrt(5)).
+    """
+
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True,
+        *, rng: Generator, dtype: Any = "float32", device: str | None = None,
+    ) -> None:  # fmt: skip
+        if in_features < 1 or out_features < 1:
+            raise ValueError(
+                f"Linear: needs at least one feature in and out, not {in_features} and "
+                f"{out_features}."
+            )
+        bound = 1.0 / math.sqrt(in_features)
+        self.weight = uniform_parameter(
+            (out_features, in_features), bound, rng=rng, dtype=dtype, device=device
+        )
+        self.bias: Tensor | None = None
+        if bias:
+            self.bias = uniform_parameter(
+                (out_features,), bound, rng=rng, dtype=dtype, device=device
+            )
+
+    def forward(self, x: Any) -> Any:
+        """(..., in_features) to (..., out_features)."""
+        return ops.linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        out_features, in_features = self.weight.shape
+        bias = self.bias is not None
+        return f"in_features={in_features}, out_features={out_features}, bias={bias}"
+
+
+class Sequential(Module):
+    """Layers one after the other; their names are "0", "1", ...
+
+    A slice of it is a Sequential of the same layers.
+    """
+
+    def __init__(self, *layers: Module) -> None:
+        for i, layer in enumerate(layers):
+            if not callable(layer):
+                raise TypeError(
+                    f"Sequential: layer {i} is a {type(layer).__name__}, which cannot be called; "
+                    "pass the layers one by one, as in Sequential(*layers)."
+                )
+        self._layers = layers
+
+    def forward(self, x: Any) -> Any:
+        """The last layer's output."""
+        for layer in self._layers:
+            x = layer(x)
+        return x
+
+    def _parts(self) -> Iterable[tuple[str, Any]]:
+        numbered = ((str(i), layer) for i, layer in enumerate(self._layers))
+        return chain(numbered, super()._parts())
+
+    def __getitem__(self, index: int | slice) -> Any:
+        chosen = self._layers[index]
+        return Sequential(*chosen) if isinstance(chosen, tuple) else chosen
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+
+class Dropout(Module):
+    """In training, zero each element with probability `p` and scale the others by 1 / (1 - p).
+
+    In evaluation the identity. Srivastava et al. 2014, "Dropout: a simple way to prevent neural
+    networks from overfitting", in its inverted form (section 10).
+
+    Args:
+        rng: where the masks are drawn; it delivers to the device of the inputs.
+    """
+
+    def __init__(self, p: float = 0.5, *, rng: Generator) -> None:
+        if not 0.0 <= p < 1.0:
+            raise ValueError(f"Dropout: p must lie in [0, 1), not {p}.")
+        self.p = p
+        self.rng = rng
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        if not self.training or self.p == 0.0:
+            return x
+        keep = (self.rng.uniform(x.shape) >= self.p).astype(x.dtype)
+        keep *= 1.0 / (1.0 - self.p)
+        return x * keep
+
+    def extra_repr(self) -> str:
+        """The probability."""
+        return f"p={self.p}"
+
+
+class Flatten(Module):
+    """(N, ...) to (N, product of the rest)."""
+
+    def forward(self, x: Any) -> Any:
+        """(N, ...) to (N, product of the rest)."""
+        return ops.reshape(x, (x.shape[0], math.prod(x.shape[1:])))

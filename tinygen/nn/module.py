@@ -1,0 +1,201 @@
+"""Module: a function with parameters, which are simply its Tensor attributes.
+
+    class Encoder(nn.Module):
+        def __init__(self, rng):
+            self.hidden = nn.Linear(784, 400, rng=rng)
+            self.scale = nn.Parameter(np.ones(400, "float32"))
+
+        def forward(self, x):
+            return self.scale * tg.tanh(self.hidden(x))
+
+There is no registration: `parameters()` walks the attributes in the order in which they were set,
+through lists, tuples, dicts and other modules. A leaf that requires gradients is a parameter, a
+Tensor that does not is a buffer. Names that start with "_" are private and not walked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..backend import BACKEND_OF, Array, backend_for, host
+from ..tensor import Tensor
+
+__all__ = ["Module", "Parameter"]
+
+Self = TypeVar("Self", bound="Module")
+
+
+def Parameter(data: Tensor | Array) -> Tensor:  # noqa: N802, as PyTorch spells it
+    """A leaf that requires gradients, sharing the memory of an array or Tensor."""
+    return Tensor(data._data if isinstance(data, Tensor) else data, requires_grad=True)
+
+
+class Module:
+    """A function with parameters. Subclasses define `forward`; calling the module calls it.
+
+    `super().__init__()` is allowed but not needed.
+    """
+
+    training: bool = True
+    """Whether layers such as Dropout behave as in training; set by `train` and `eval`."""
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward method; define one.")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """`forward`."""
+        return self.forward(*args, **kwargs)
+
+    # -- what belongs to it --------------------------------------------------------------------
+
+    def parameters(self) -> list[Tensor]:
+        """The leaves that require gradients, each once."""
+        return [tensor for _, tensor in self.named_parameters()]
+
+    def named_parameters(self) -> list[tuple[str, Tensor]]:
+        """Pairs such as ("encoder.0.weight", tensor); a shared tensor has its first name only."""
+        return [(name, tensor) for name, tensor in self._tensors() if tensor.requires_grad]
+
+    def named_buffers(self) -> list[tuple[str, Tensor]]:
+        """The Tensors that do not require gradients, such as running means."""
+        return [(name, tensor) for name, tensor in self._tensors() if not tensor.requires_grad]
+
+    def modules(self) -> list[Module]:
+        """This module and all inside it, each once."""
+        return [self, *(part for _, part in self._walk() if isinstance(part, Module))]
+
+    def num_parameters(self) -> int:
+        """How many numbers are trained."""
+        return sum(tensor.size for tensor in self.parameters())
+
+    def _parts(self) -> Iterable[tuple[str, Any]]:
+        """What this module holds, under the names it has in a state."""
+        return vars(self).items()
+
+    def _walk(self, prefix: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, Any]]:
+        seen = {id(self)} if seen is None else seen
+        for name, part in _members(self._parts(), prefix):
+            if id(part) not in seen:
+                seen.add(id(part))
+                yield name, part
+                if isinstance(part, Module):
+                    yield from part._walk(f"{name}.", seen)
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        for name, part in self._walk():
+            # The result of an operation that was stored for later is neither parameter nor buffer.
+            if isinstance(part, Tensor) and (part._node is None or part._node.op is None):
+                yield name, part
+
+    # -- mode and place ------------------------------------------------------------------------
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Set `training` here and in all modules inside; returns the module."""
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    def eval(self: Self) -> Self:
+        """`train(False)`."""
+        return self.train(False)
+
+    def to(self: Self, device: str) -> Self:
+        """Move parameters and buffers; returns the module.
+
+        Do so before making an optimizer, which holds the parameters in memory of its own; an
+        optimizer made earlier refuses its next step.
+        """
+        backend = backend_for(device)
+        for _, tensor in self._tensors():
+            if backend_for(tensor.device) is not backend:
+                tensor._data = backend.from_host(tensor.numpy())
+                if tensor.grad is not None:
+                    tensor.grad = tensor.grad.to(device)
+        return self
+
+    # -- saving and loading --------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Parameters and buffers by name, as copies on the host."""
+        return {name: np.array(tensor.numpy(), order="C") for name, tensor in self._tensors()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Write the values of a `state_dict` into the parameters and buffers.
+
+        Raises:
+            ValueError: names are missing or unexpected, or values misfit; all of them are listed,
+                and nothing was changed.
+        """
+        own = dict(self._tensors())
+        given = {name: _on_host(value) for name, value in state.items()}
+        misfits = [
+            f"{name} ({_kind(tensor)}, given {_kind(given[name])})"
+            for name, tensor in own.items()
+            if name in given and not _fits(given[name], tensor)
+        ]
+        problems = [
+            f"{what} {', '.join(names)}"
+            for what, names in (
+                ("missing", [name for name in own if name not in given]),
+                ("unexpected", [name for name in given if name not in own]),
+                ("misfitting", misfits),
+            )
+            if names
+        ]
+        if problems:
+            raise ValueError(
+                f"{type(self).__name__}.load_state_dict changed nothing: {'; '.join(problems)}."
+            )
+        for name, tensor in own.items():
+            backend = backend_for(tensor.device)
+            tensor[...] = backend.from_host(given[name].astype(tensor.dtype))
+
+    # -- showing -------------------------------------------------------------------------------
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the parentheses; layers override it."""
+        return ""
+
+    def __repr__(self) -> str:
+        children = [
+            f"({name}): {part!r}".replace("\n", "\n  ")
+            for name, part in _members(self._parts())
+            if isinstance(part, Module)
+        ]
+        inside = self.extra_repr()
+        if children:
+            lines = [inside, *children] if inside else children
+            inside = "\n  " + "\n  ".join(lines) + "\n"
+        return f"{type(self).__name__}({inside})"
+
+
+def _members(parts: Iterable[tuple[Any, Any]], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """The Tensors and Modules among `parts`, also inside lists, tuples and dicts."""
+    for key, value in parts:
+        if str(key).startswith("_"):
+            continue
+        name = f"{prefix}{key}"
+        if isinstance(value, (Tensor, Module)):
+            yield name, value
+        elif isinstance(value, (list, tuple)):
+            yield from _members(enumerate(value), f"{name}.")
+        elif isinstance(value, dict):
+            yield from _members(value.items(), f"{name}.")
+
+
+def _on_host(value: Any) -> np.ndarray:
+    if isinstance(value, Tensor):
+        return value.numpy()
+    return host(value) if type(value) in BACKEND_OF else np.asarray(value)
+
+
+def _fits(value: np.ndarray, tensor: Tensor) -> bool:
+    return value.shape == tensor.shape and np.can_cast(value.dtype, tensor.dtype, "same_kind")
+
+
+def _kind(array: Any) -> str:
+    return f"{array.dtype} {array.shape}"

@@ -1,0 +1,74 @@
+"""Adam, and AdamW with decoupled weight decay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..backend import Array
+from ..tensor import Tensor
+from .optimizer import Optimizer, Schedule, at_least_zero
+
+__all__ = ["Adam", "AdamW"]
+
+
+class Adam(Optimizer):
+    """Steps of a size that does not depend on the scale of the gradient.
+
+        d = g + weight_decay * w
+        m = beta1 * m + (1 - beta1) * d                    (m and v start at 0)
+        v = beta2 * v + (1 - beta2) * d^2
+        w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)       for t = 1, 2, ...
+
+    Kingma & Ba 2015, "Adam: a method for stochastic optimization", algorithm 1; `weight_decay` is
+    PyTorch's addition. The bias corrections are folded into two numbers before the pass over the
+    arrays, so results differ from the formula as written in the last digits.
+
+    Args:
+        params: see `Optimizer`.
+        betas: decay of the two moments, in [0, 1). GANs like (0.5, 0.999) or (0, 0.9).
+        eps: positive: with 0, a parameter that never had a gradient would become nan.
+        weight_decay: the strength of an L2 penalty, added to the gradient; see `AdamW`.
+    """
+
+    slots = ("m", "v")
+    decoupled = False
+
+    def __init__(
+        self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]],
+        lr: float | Schedule = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
+        who = type(self).__name__
+        self.beta1, self.beta2 = betas
+        if not (0.0 <= self.beta1 < 1.0 and 0.0 <= self.beta2 < 1.0):
+            raise ValueError(f"{who}: betas must lie in [0, 1), not {betas}.")
+        if not 0.0 < eps < float("inf"):
+            raise ValueError(f"{who}: eps must be positive and finite, not {eps}.")
+        self.eps = eps
+        self.weight_decay = at_least_zero(self, "weight_decay", weight_decay)
+        super().__init__(params, lr)
+
+    def _update(self, w: Array, g: Array, lr: float) -> None:
+        self._backend.adam_update(
+            w, g, self._state["m"], self._state["v"], lr, self.beta1, self.beta2, self.eps,
+            self.steps, self.weight_decay, self.decoupled,
+        )  # fmt: skip
+
+
+class AdamW(Adam):
+    """Adam whose weight decay does not pass through the moments.
+
+        w = w - lr * weight_decay * w,  then Adam's step on g alone
+
+    Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2. As in PyTorch
+    the decay is multiplied by `lr`; the paper multiplies it by the schedule's factor only.
+    """
+
+    decoupled = True
+
+    def __init__(
+        self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]],
+        lr: float | Schedule = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
+        eps: float = 1e-8, weight_decay: float = 0.01,
+    ) -> None:  # fmt: skip
+        super().__init__(params, lr, betas, eps, weight_decay)

@@ -1,0 +1,185 @@
+"""What all optimizers share: the parameters in one array, the gradients in another, the state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..backend import Array, host
+from ..tensor import Tensor, note_write
+from .flat import checked, pack
+from .state import check_state
+
+__all__ = ["Optimizer", "Schedule"]
+
+Schedule = Callable[[int], float]
+"""The learning rate as a function of the number of steps already taken: 0 for the first step."""
+
+
+class Optimizer:
+    """Base of the update rules: subclasses say `slots` and `_update`.
+
+    Args:
+        params: leaf Tensors, or (name, Tensor) pairs such as `model.named_parameters()`; without
+            names they are called "0", "1", ... All of one dtype and on one device. Their values
+            move into one array (see `flat.py`), so make the optimizer after `model.to(device)`.
+        lr: the learning rate, or a function of the step number (see `schedules.py`).
+
+    Attributes:
+        params: the Tensors, in the order in which `step` takes gradients.
+        lr: may be assigned at any time.
+        steps: how many steps were taken.
+
+    Raises:
+        ValueError: there are no parameters, or one of them cannot be trained here.
+    """
+
+    slots: tuple[str, ...] = ()
+    """The names of what is remembered for each parameter from step to step."""
+
+    def __init__(
+        self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]], lr: float | Schedule
+    ) -> None:
+        self.lr = lr if callable(lr) else at_least_zero(self, "lr", lr)
+        self.steps = 0
+        named = checked(type(self).__name__, params)
+        self.names = list(named)
+        self.params = list(named.values())
+        self._flat = pack(self.params)
+        self._backend = self._flat.layout.backend
+        self._gradient, self._gradient_views = self._flat.layout.zeros()
+        self._state: dict[str, Array] = {}
+        self._state_views: dict[str, list[Array]] = {}
+        for slot in self.slots:
+            self._state[slot], self._state_views[slot] = self._flat.layout.zeros()
+
+    def step(self, grads: Sequence[Tensor | Array] | None = None) -> None:
+        """Update all parameters, in place.
+
+        Args:
+            grads: as `tg.grad(loss, optimizer.params)` returns them, in the order of `params`;
+                None to use what `loss.backward()` left in each `.grad`.
+
+        Raises:
+            ValueError: a gradient is missing, has another shape or is on another device.
+            RuntimeError: a parameter was moved after the optimizer was made.
+
+        Either way nothing was changed.
+        """
+        flat = self._flat
+        kind: Any = self._backend.array_type
+        found = [p.grad for p in self.params] if grads is None else grads
+        arrays: list[Any] = [g._data if type(g) is Tensor else g for g in found]
+        if len(arrays) != len(self.params):
+            raise ValueError(
+                f"{type(self).__name__}.step: there are {len(self.params)} parameters, but "
+                f"{len(arrays)} gradients; pass tg.grad(loss, optimizer.params)."
+            )
+        # Copying part by part beats np.concatenate for up to dozens of parameters, and CuPy's
+        # concatenate waits for the device from 9 arrays on.
+        for p, view, target, g in zip(
+            self.params, flat.views, self._gradient_views, arrays, strict=True
+        ):
+            if p._data is not view or type(g) is not kind or g.shape != target.shape:
+                raise self._refusal(arrays)
+            target[...] = g
+        lr = self.lr(self.steps) if callable(self.lr) else self.lr
+        self.steps += 1
+        self._update(flat.array, self._gradient, lr)
+        note_write(flat.array)
+
+    def _update(self, w: Array, g: Array, lr: float) -> None:
+        """Change `w` in place; `self.steps` counts this step already."""
+        raise NotImplementedError
+
+    def zero_grad(self) -> None:
+        """Forget the gradients that `backward` added up."""
+        for p in self.params:
+            p.grad = None
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step."""
+        return self.lr(self.steps) if callable(self.lr) else self.lr
+
+    # -- saving and loading --------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Any]:
+        """{"step": count, "state": {name: {slot: host array}}}: what resuming needs, bit for bit.
+
+        The parameters themselves are the model's state, the hyper-parameters the caller's.
+        """
+        state = {
+            name: {
+                slot: np.array(host(views[i]), order="C")
+                for slot, views in self._state_views.items()
+            }
+            for i, name in enumerate(self.names)
+        }
+        return {"step": self.steps, "state": state}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict` of an optimizer of the same kind and parameters.
+
+        Raises:
+            ValueError: names are missing or unexpected, or values misfit; all of them are listed,
+                and nothing was changed.
+        """
+        own = {
+            f"{name}.{slot}": views[i]
+            for i, name in enumerate(self.names)
+            for slot, views in self._state_views.items()
+        }
+        given = {
+            f"{name}.{slot}": value
+            for name, slots in state.get("state", {}).items()
+            for slot, value in slots.items()
+        }
+        counted = isinstance(state.get("step"), (int, np.integer))
+        values = check_state(
+            f"{type(self).__name__}.load_state_dict", own, given, [] if counted else ["step"]
+        )
+        for name, view in own.items():
+            view[...] = self._backend.from_host(values[name])
+        self.steps = int(state["step"])
+
+    # -- refusing ------------------------------------------------------------------------------
+
+    def _refusal(self, arrays: list[Any]) -> Exception:
+        where = f"{type(self).__name__}.step"
+        moved = self._flat.moved()
+        if moved is not None:
+            return RuntimeError(
+                f"{where}: parameter {self.names[moved]} is no longer where this optimizer put it; "
+                "it was moved by .to(device), is taken by a later optimizer or swapped for its "
+                "average: make the optimizer last, and one for each parameter."
+            )
+        kind: Any = self._backend.array_type
+        for name, p, g in zip(self.names, self.params, arrays, strict=True):
+            if g is None:
+                return ValueError(
+                    f"{where}: parameter {name} has no gradient; leave it out of the optimizer, or "
+                    "check that the loss depends on it and that backward() was called."
+                )
+            if type(g) is not kind:
+                return ValueError(
+                    f"{where}: the gradient of {name} is a {type(g).__name__}, the parameter is "
+                    f"on {p.device}; pass Tensors or arrays of that device."
+                )
+            if g.shape != p.shape:
+                return ValueError(
+                    f"{where}: the gradient of {name} has shape {g.shape}, the parameter "
+                    f"{p.shape}; pass the gradients in the order of optimizer.params."
+                )
+        raise AssertionError("step refused without a reason")
+
+
+def at_least_zero(optimizer: Optimizer, name: str, value: float) -> float:
+    """The value, unless it is negative or not finite."""
+    if not 0.0 <= value < float("inf"):
+        raise ValueError(
+            f"{type(optimizer).__name__}: {name} must be finite and at least 0, not {value}."
+        )
+    return value

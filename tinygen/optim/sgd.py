@@ -1,0 +1,45 @@
+"""Stochastic gradient descent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..backend import Array
+from ..tensor import Tensor
+from .optimizer import Optimizer, Schedule, at_least_zero
+
+__all__ = ["SGD"]
+
+
+class SGD(Optimizer):
+    """Stochastic gradient descent, with heavy-ball or Nesterov momentum.
+
+        d = g + weight_decay * w
+        v = momentum * v + d                               (v starts at 0)
+        w = w - lr * v                                     (Nesterov: w - lr * (d + momentum * v))
+
+    Polyak 1964 for momentum; Sutskever et al. 2013, "On the importance of initialization and
+    momentum in deep learning", for Nesterov's. As in PyTorch, `lr` multiplies v when it is used and
+    not when it is added up (Sutskever et al. do the latter): with a changing `lr` they differ.
+
+    Args:
+        params: see `Optimizer`.
+        weight_decay: the strength of an L2 penalty, added to the gradient.
+    """
+
+    def __init__(
+        self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]], lr: float | Schedule,
+        momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
+    ) -> None:  # fmt: skip
+        self.momentum = at_least_zero(self, "momentum", momentum)
+        self.weight_decay = at_least_zero(self, "weight_decay", weight_decay)
+        self.nesterov = nesterov
+        if nesterov and not momentum:
+            raise ValueError("SGD: nesterov needs momentum; pass momentum=0.9, say.")
+        self.slots = ("velocity",) if momentum else ()
+        super().__init__(params, lr)
+
+    def _update(self, w: Array, g: Array, lr: float) -> None:
+        self._backend.sgd_update(
+            w, g, self._state.get("velocity"), lr, self.momentum, self.nesterov, self.weight_decay
+        )
