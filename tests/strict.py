@@ -101,26 +101,6 @@ class StrictArray:
         counts.syncs += 1
         return self._host.copy()
 
-    def item(self, *args: Any) -> Any:
-        counts.syncs += 1
-        return self._host.item(*args)
-
-    def tolist(self) -> Any:
-        counts.syncs += 1
-        return self._host.tolist()
-
-    def __float__(self) -> float:
-        counts.syncs += 1
-        return float(self._host)
-
-    def __int__(self) -> int:
-        counts.syncs += 1
-        return int(self._host)
-
-    def __bool__(self) -> bool:
-        counts.syncs += 1
-        return bool(self._host)
-
     @property
     def flags(self) -> Flags:
         return Flags(self._host.flags)
@@ -208,8 +188,10 @@ class StrictUfunc:
 def _function(name: str, function: Any) -> Any:
     """A function of NumPy without the keywords that CuPy's lacks."""
 
+    lacking = names.LACKING_KEYWORDS - names.PRESENT_KEYWORDS.get(name, set())
+
     def call(*args: Any, **options: Any) -> Any:
-        if name != "copyto" and (wrong := names.LACKING_KEYWORDS & set(options)):
+        if wrong := lacking & set(options):
             raise TypeError(f"{name}() got an unexpected keyword argument {wrong}")
         counts.launches += name not in names.VIEWS
         counts.syncs += name in names.SYNCING or (name == "where" and len(args) == 1)
@@ -274,6 +256,12 @@ def _operator(ufunc: StrictUfunc, reflected: bool = False, in_place: bool = Fals
     return call
 
 
+def _waiting(name: str) -> Any:
+    return lambda self, *args: getattr(self.get(), name)(*args)
+
+
+for _name in ("item", "tolist", "__float__", "__int__", "__bool__"):
+    setattr(StrictArray, _name, _waiting(_name))
 for _name in names.ATTRIBUTES:
     setattr(StrictArray, _name, property(lambda self, n=_name: getattr(self._host, n)))
 for _name in ("T", "real", "imag"):

@@ -1,7 +1,8 @@
 """The names that CuPy 14 has and the strict backend therefore offers. (CI has no CuPy to ask.)
 
-Names absent here are absent there, or have not been needed: `linalg.vector_norm`, `errstate`,
-`block`, `unstack` and `ndarray.__array_namespace__`, for instance, do not exist in CuPy.
+All of these were looked up in CuPy 14.2. Names absent here are absent there, or have not been
+needed: `linalg.vector_norm`, `errstate`, `block`, `unstack` and `ndarray.__array_namespace__`, for
+instance, do not exist in CuPy.
 """
 
 
@@ -42,6 +43,7 @@ CONSTANTS = words("""
     dtype complex64 complex128
 """)
 LACKING_KEYWORDS = {"where", "initial", "device", "like", "subok", "writeable", "mode", "stable"}
+PRESENT_KEYWORDS = {"copyto": {"where"}, "pad": {"mode"}, "qr": {"mode"}}
 ATTRIBUTES = words("shape dtype ndim size nbytes itemsize strides")
 OPERATORS = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide",

@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sys
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from . import __version__, recipes, runs
-from .backend import DeviceError, cuda_status
+from .backend import DeviceError, cuda_status, default_device
 from .data import LOADERS, DataError
 from .metrics import Judge
 from .random import Generator
 
 SAMPLES_JUDGED = 2_000
+MOST_SAMPLES = 1_000_000
+MOST_IN_A_PICTURE = 10_000
+CHUNK = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 2 for what the user can mend, 130 for Ctrl-C."""
+    """Run the command; returns its exit code: 0, 2 for what the user can mend, 130 for Ctrl-C.
+
+    What cannot be done is told in one sentence on stderr. A traceback is a bug.
+    """
     options = _parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()
     except (recipes.ConfigError, runs.RunError, DataError, DeviceError) as error:
         print(f"tinygen: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\ntinygen: interrupted; the last checkpoint stands.", file=sys.stderr)
+    except MemoryError:
+        print(
+            "tinygen: there is not enough memory for this: take narrower layers, a smaller batch "
+            "or fewer samples.",
+            file=sys.stderr,
+        )
+        return 2
+    except KeyboardInterrupt as interrupt:
+        standing = f" ({interrupt})" if str(interrupt) else ""
+        print(f"\ntinygen: interrupted{standing}.", file=sys.stderr)
         return 130
+    except BrokenPipeError:  # as by `tinygen recipes | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return 0
 
 
@@ -41,13 +61,20 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"tinygen {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    train = commands.add_parser("train", help="run a recipe into a new folder")
-    train.add_argument("recipe", help="see `tinygen recipes`")
-    train.add_argument("--data", help=f"{', '.join(LOADERS)}, or the path of an .npz file")
-    train.add_argument("--device", help="cpu, cuda, cuda:1 or auto")
-    train.add_argument("--steps", help="how many updates")
-    train.add_argument("--seed", help="of all randomness")
-    train.add_argument("--out", type=Path, help="the run's folder (default: runs/RECIPE-DATA-N)")
+    train = commands.add_parser(
+        "train", help="run a recipe into a new folder",
+        epilog="Example: tinygen train gan --data mnist --steps 30000 --set lr=5e-4",
+    )  # fmt: skip
+    train.add_argument("recipe", help=", ".join(recipes.RECIPES) + "; see `tinygen recipes`")
+    train.add_argument(
+        "--data", help=f"{', '.join(LOADERS)}, or the path of an .npz file (default: digits)"
+    )
+    train.add_argument("--device", help="cpu, cuda, cuda:1 or auto (default: cpu)")
+    train.add_argument("--steps", metavar="N", help="how many updates")
+    train.add_argument("--seed", metavar="N", help="of all randomness (default: 0)")
+    train.add_argument(
+        "--out", type=Path, metavar="DIR", help="the run's folder (default: runs/RECIPE-DATA-N)"
+    )
     train.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE",
         help="any setting that `tinygen recipes NAME` lists; may be repeated",
@@ -55,10 +82,12 @@ def _parser() -> argparse.ArgumentParser:
     train.set_defaults(run=_train)
 
     sample = commands.add_parser("sample", help="draw new samples from a finished run")
-    sample.add_argument("folder", type=Path, metavar="RUN")
+    sample.add_argument("folder", type=Path, metavar="RUN", help="the folder of the run")
     sample.add_argument("-n", type=int, default=64, help="how many (default 64)")
     sample.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
-    sample.add_argument("--out", type=Path, help="a .png or .npz file (default: RUN/samples.png)")
+    sample.add_argument(
+        "--out", type=Path, metavar="FILE", help="a .png or .npz file (default: RUN/samples.png)"
+    )
     sample.add_argument("--device", help="cpu, cuda, cuda:1 or auto (default: the run's)")
     sample.set_defaults(run=_sample)
 
@@ -74,33 +103,39 @@ def _parser() -> argparse.ArgumentParser:
 def _train(options: argparse.Namespace) -> None:
     recipe = recipes.find(options.recipe)
     given = {k: getattr(options, k) for k in ("data", "device", "steps", "seed")}
-    settings: dict[str, Any] = {k: v for k, v in given.items() if v is not None}
+    settings: dict[str, Any] = {"device": default_device()}
+    settings |= {k: v for k, v in given.items() if v is not None}
     for pair in options.set:
         name, equals, value = pair.partition("=")
         if not equals:
             raise recipes.ConfigError(f"--set takes KEY=VALUE, not {pair!r}.")
         settings[name.strip()] = value.strip()
+    if str(settings.get("data", "")).endswith(".npz"):  # to be found again from anywhere
+        settings["data"] = str(Path(settings["data"]).absolute())
     config = recipes.configure(recipe, settings)
     experiment = recipe.build(config)
     folder = runs.RunFolder.create(
         options.out or _free_folder(recipe.name, config.data), recipes.as_dict(recipe, config)
     )
     print(f"{recipe.name}: {experiment.data.describe()}; into {folder.path}", file=sys.stderr)
-    seconds = runs.train(
-        experiment.trainer,
-        experiment.next_batch,
-        folder,
-        steps=config.steps,
-        report_every=config.report_every,
-        checkpoint_every=config.checkpoint_every,
-        draw=experiment.draw,
-        draw_at=runs.growing_steps(config.steps),
-    )
+    try:
+        seconds = runs.train(
+            experiment.trainer,
+            experiment.next_batch,
+            folder,
+            steps=config.steps,
+            report_every=config.report_every,
+            checkpoint_every=config.checkpoint_every,
+            draw=experiment.draw,
+            draw_at=runs.growing_steps(config.steps),
+        )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(folder.standing()) from None
     picture = folder.path / "samples" / f"step-{config.steps:06d}.png"
     rate = config.steps / seconds
     print(f"{config.steps} steps in {seconds:.1f} s ({rate:.0f} a second).")
     _judge(experiment, folder, config.seed)
-    print(f"Samples: {picture}")
+    print(f"Samples: {picture}\nMore of them: tinygen sample {folder.path}")
 
 
 def _judge(experiment: recipes.Experiment, folder: runs.RunFolder, seed: int) -> None:
@@ -108,7 +143,7 @@ def _judge(experiment: recipes.Experiment, folder: runs.RunFolder, seed: int) ->
     if experiment.data.n_classes < 2 or not experiment.data.is_image:
         return
     print("Training a classifier to judge the samples ...", file=sys.stderr)
-    judge = Judge(experiment.data, Generator(seed, stream=100))
+    judge = Judge(experiment.data, Generator(seed, stream=100, device="cpu"))
     verdict = judge.judge(experiment.trainer.sample(SAMPLES_JUDGED))
     folder.write("judgement.json", runs.as_json({
         "samples": SAMPLES_JUDGED,
@@ -122,36 +157,61 @@ def _judge(experiment: recipes.Experiment, folder: runs.RunFolder, seed: int) ->
 
 
 def _sample(options: argparse.Namespace) -> None:
+    if not 1 <= options.n <= MOST_SAMPLES:
+        raise recipes.ConfigError(f"-n must be from 1 to {MOST_SAMPLES}, not {options.n}.")
+    if options.seed < 0:
+        raise recipes.ConfigError(f"--seed must be at least 0, not {options.seed}.")
     folder = runs.RunFolder.open(options.folder)
-    recipe, config = recipes.from_dict(
-        {**folder.config, **({"device": options.device} if options.device else {})}
-    )
-    if options.n < 1:
-        raise recipes.ConfigError(f"-n must be at least 1, not {options.n}.")
-    experiment = recipe.build(config)
-    step, state = folder.load_checkpoint()
-    experiment.trainer.load_state_dict(state)
-    experiment.trainer.rng = Generator(options.seed, device=config.device)
-    samples = experiment.trainer.sample(options.n)
     out = options.out or folder.path / "samples.png"
-    if out.suffix == ".npz":
-        runs.write_file(out, runs.npz_bytes(samples=samples.reshape(-1, *experiment.data.shape)))
-    elif out.suffix == ".png":
-        runs.write_file(out, experiment.picture(samples))
-    else:
+    if out.suffix not in (".png", ".npz"):
         raise recipes.ConfigError(f"--out must end in .png or .npz, not {out.name!r}.")
+    if out.suffix == ".png" and options.n > MOST_IN_A_PICTURE:
+        raise recipes.ConfigError(
+            f"a picture shows at most {MOST_IN_A_PICTURE} samples: name an .npz file with --out."
+        )
+    step, experiment = _restore(folder, options.device)
+    trainer = experiment.trainer
+    trainer.rng = Generator(options.seed, device=experiment.device)
+    parts = [trainer.sample(min(CHUNK, options.n - done)) for done in range(0, options.n, CHUNK)]
+    samples = np.concatenate(parts)
+    if out.suffix == ".npz":
+        content = runs.npz_bytes(samples=samples.reshape(-1, *experiment.data.shape))
+    else:
+        content = experiment.picture(samples)
+    runs.write_file(out, content)
     print(f"{options.n} samples of step {step}: {out}")
 
 
-def _info(options: argparse.Namespace) -> None:
-    import safetensors
+def _restore(folder: runs.RunFolder, device: str | None) -> tuple[int, recipes.Experiment]:
+    """The newest checkpoint's step, and its experiment as it was then."""
+    saved = {**folder.config, **({"device": device} if device else {})}
+    try:
+        recipe, config = recipes.from_dict(saved)
+    except recipes.ConfigError as error:
+        raise recipes.ConfigError(f"in {folder.path / 'config.json'}: {error}") from None
+    step, state = folder.load_checkpoint()
+    experiment = recipe.build(config)
+    try:
+        experiment.trainer.load_state_dict(state)
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise runs.RunError(
+            f"the checkpoint of step {step} does not fit {folder.path / 'config.json'}: one of "
+            "them was changed since; restore it or train anew."
+        ) from None
+    return step, experiment
 
+
+def _info(options: argparse.Namespace) -> None:
     cuda = cuda_status()
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
     print(f"tinygen      {__version__}")
     print(f"python       {platform.python_version()} on {platform.platform()}")
     print(f"numpy        {np.__version__} with {blas['name']} {blas.get('version', '')}")
-    print(f"safetensors  {safetensors.__version__}")
+    for library in ("safetensors", "tqdm", "pooch", "pillow"):
+        try:
+            print(f"{library:12} {metadata.version(library)}")
+        except metadata.PackageNotFoundError:
+            print(f"{library:12} not installed; pip install {library}")
     print("cpu          usable")
     print(f"cuda         {'usable' if cuda is None else 'not usable: ' + cuda}")
 
@@ -166,6 +226,9 @@ def _recipes(options: argparse.Namespace) -> None:
     for name, default, meaning in recipes.settings_of(recipe):
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default
         print(f"  {name + '=' + str(shown):32} {meaning}".rstrip())
+    print()
+    for data, suited in recipe.per_data.items():
+        print(f"  on {data}: " + ", ".join(f"{k}={v}" for k, v in suited.items()))
 
 
 def _free_folder(recipe: str, data: str) -> Path:
@@ -174,3 +237,7 @@ def _free_folder(recipe: str, data: str) -> Path:
     while (path := Path("runs") / f"{recipe}-{Path(data).stem}-{number}").exists():
         number += 1
     return path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -56,8 +56,8 @@ def gradcheck(
         The worst error found, at or below `tolerance`.
 
     Raises:
-        GradientError: with the order, the input and the element that disagree most, or where a
-            gradient has the wrong shape or dtype, or changes the inputs.
+        GradientError: with the order, the input and the element that disagree most, or where the
+            output or a gradient has the wrong dtype or shape, or an input was written to.
     """
     tensors = [x if isinstance(x, Tensor) else Tensor(np.asarray(x)) for x in inputs]
     for i, x in enumerate(tensors):
@@ -160,9 +160,14 @@ def _derivative(f: Callable, count: int, rng: Generator) -> Callable:
 
 
 def _check_dtypes(f: Callable, tensors: list[Tensor], rng: Generator) -> None:
-    """In the inputs' own dtype: gradients have it and the right shape, and nothing is written."""
+    """In the inputs' own dtype: results and gradients have it, and nothing is written to."""
     leaves = [Tensor(x.data.copy(), requires_grad=True) for x in tensors]
     y = f(*leaves)
+    widest = np.result_type(*(x.dtype for x in tensors))
+    if y.dtype.itemsize > widest.itemsize:
+        raise GradientError(
+            f"the output is {y.dtype}, the inputs at most {widest}: a constant widened it."
+        )
     if not y.requires_grad:
         return
     u = BACKEND_OF[type(y.data)].from_host(rng.normal(y.shape, dtype="float64").astype(y.dtype))

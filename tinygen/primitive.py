@@ -246,6 +246,8 @@ def _binary(op: Operation) -> Callable:
         if b_is_tensor:
             b_node = b._node
             b = b._data
+        elif type(b) is list:  # which NumPy alone would take, and as float64
+            raise op.explain((a, b), TypeError())
         try:
             backend = BACKEND_OF[type(a)]
             y = forward(_backend_of((a, b)) if backend is _HOST else backend, a, b)

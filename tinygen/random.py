@@ -48,7 +48,7 @@ class Generator:
     def uniform(
         self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = "float32"
     ) -> Array:
-        """Uniform numbers in [low, high)."""
+        """Uniform numbers in [low, high); `high` itself only where rounding reaches it."""
         u = self._uniform(shape, dtype)
         if (low, high) != (0.0, 1.0):
             u *= high - low

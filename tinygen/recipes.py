@@ -16,7 +16,7 @@ import numpy as np
 from . import nn
 from .backend import use_device
 from .data import BatchLoader, Dataset, load
-from .models.gan import GANTrainer, mlp
+from .models.gan import GENERATOR_LOSSES, GANTrainer, mlp
 from .pictures import image_grid, png_bytes, point_cloud
 from .random import Generator
 
@@ -34,20 +34,20 @@ class GANConfig:
     data: str = "digits"
     seed: int = 0
     device: str = "cpu"
-    steps: int = 20_000
+    steps: int = 40_000
     batch: int = 64
     noise: int = 0
     generator: tuple[int, ...] = (128, 128)
     discriminator: tuple[int, ...] = (128, 128)
-    slope: float = 0.0
-    sigmoid: bool = False
+    slope: float = 0.2
+    output: str = "auto"
     loss: str = "non-saturating"
-    lr: float = 2e-4
+    lr: float = 1e-3
     beta1: float = 0.5
     d_steps: int = 1
     real_label: float = 1.0
-    r1: float = 0.0
-    ema: float = 0.0
+    r1: float = 0.3
+    ema: float = 0.999
     report_every: int = 100
     checkpoint_every: int = 5_000
 
@@ -60,7 +60,7 @@ HELP = {
     "generator": "widths of the hidden layers",
     "discriminator": "widths of the hidden layers",
     "slope": "of the rectifiers where negative; 0: plain ones",
-    "sigmoid": "at the generator's output; without it the output is linear",
+    "output": "the generator's: sigmoid, linear, or auto: sigmoid for images",
     "loss": "the generator's: non-saturating or minimax",
     "lr": "of both players' Adam",
     "d_steps": "updates of the discriminator for each of the generator",
@@ -69,6 +69,16 @@ HELP = {
     "ema": "decay of the moving average of the generator that is sampled; 0: none",
 }
 """What a setting means, where its name does not say it all."""
+
+OUTPUTS = ("auto", "sigmoid", "linear")
+WIDEST = 2**16
+LIMITS = {
+    "seed": (0, 2**63), "steps": (1, 10**9), "batch": (1, 2**24), "noise": (0, WIDEST),
+    "generator": (1, WIDEST), "discriminator": (1, WIDEST), "slope": (0, 1), "lr": (1e-12, 1e3),
+    "beta1": (0, 0.9999), "d_steps": (1, 10**6), "real_label": (0.5, 1), "r1": (0, 1e6),
+    "ema": (0, 0.999999), "report_every": (1, 10**9), "checkpoint_every": (1, 10**9),
+}  # fmt: skip
+"""The least and the greatest value of a setting, and of each of a list."""
 
 
 @dataclass
@@ -80,6 +90,7 @@ class Experiment:
     next_batch: Callable[[], Any]
     picture: Callable[[np.ndarray], bytes]
     fixed_noise: Any
+    device: str
 
     def draw(self) -> bytes:
         """A PNG of what the fixed noise gives now."""
@@ -109,7 +120,8 @@ def build_gan(config: GANConfig) -> Experiment:
     features = data.n_features
     noise = config.noise or features
     with use_device(config.device) as backend:
-        output = nn.Sigmoid() if config.sigmoid else None
+        squash = config.output == "sigmoid" or (config.output == "auto" and data.is_image)
+        output = nn.Sigmoid() if squash else None
         trainer = GANTrainer(
             mlp(
                 [noise, *config.generator, features], of_weights, slope=config.slope, output=output
@@ -134,11 +146,12 @@ def build_gan(config: GANConfig) -> Experiment:
         (lambda: next_row()[0]) if on_host else (lambda: backend.from_host(next_row()[0])),
         _picture_maker(data),
         of_pictures.normal((64 if data.is_image else 1000, noise)),
+        config.device,
     )
 
 
 def _picture_maker(data: Dataset) -> Callable[[np.ndarray], bytes]:
-    if data.is_image and len(data.shape) == 2:
+    if data.is_image and (len(data.shape) == 2 or data.shape[0] in (1, 3)):
         return lambda samples: png_bytes(image_grid(samples.reshape(-1, *data.shape)))
     if data.shape == (2,):
         return lambda samples: png_bytes(point_cloud(samples, data.test))
@@ -146,28 +159,53 @@ def _picture_maker(data: Dataset) -> Callable[[np.ndarray], bytes]:
 
 
 def _as_stripes(samples: np.ndarray, data: Dataset) -> np.ndarray:
-    """Any examples as one picture: an example a row, scaled by the range of the data."""
+    """Any examples as one picture: the first 64, each a row, scaled by the range of the data."""
     low, high = data.train.min(), data.train.max()
-    rows = samples.reshape(1, len(samples), -1)
+    rows = samples[:64].reshape(1, min(64, len(samples)), -1)
     return (rows - low) / max(high - low, 1e-12)
 
+
+MNIST = {"steps": 30_000, "lr": 5e-4, "r1": 1.0}
+MIXTURE = {"steps": 20_000, "batch": 256, "noise": 16, "r1": 0.1}
 
 RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(
             "gan",
-            "the dense GAN of founding system A2, tuned to give good digits",
+            "founding system A2, dense: G 784-128-128-784, D 784-128-128-1 on MNIST",
             GANConfig(),
             build_gan,
-            {},
+            {"mnist": MNIST, "fashion-mnist": MNIST, "ring": MIXTURE, "grid": MIXTURE},
+        ),
+        Recipe(
+            "gan-plain",
+            "the same as the article has it: rectifiers, linear output, Adam(2e-4), no penalty",
+            GANConfig(batch=128, slope=0.0, output="linear", lr=2e-4, r1=0.0, ema=0.0),
+            build_gan,
+            {"mnist": {"steps": 30_000}, "fashion-mnist": {"steps": 30_000}},
         ),
         Recipe(
             "gan-small",
-            "the small GAN of founding system B2: G 100-784-784, D 784-1 (a linear judge)",
-            GANConfig(noise=100, generator=(784,), discriminator=(), sigmoid=True),
+            "founding system B2: G 100-784-784 (rectifier, sigmoid), D 784-256-1",
+            # The article's D, 784-1, is linear in the pixels: it can tell two distributions apart
+            # by one projection only, and G answers with a single image. `--set discriminator=`
+            # shows that; one hidden layer cures it.
+            GANConfig(
+                steps=20_000,
+                noise=100,
+                generator=(784,),
+                discriminator=(256,),
+                lr=5e-4,
+                r1=1.0,
+            ),
             build_gan,
-            {},
+            {
+                "mnist": {"steps": 15_000},
+                "fashion-mnist": {"steps": 15_000},
+                "ring": MIXTURE,
+                "grid": MIXTURE,
+            },
         ),
     )
 }
@@ -193,17 +231,18 @@ def configure(recipe: Recipe, settings: Mapping[str, Any]) -> GANConfig:
     for name in settings:
         if name not in types:
             raise ConfigError(f"unknown setting {name!r}{_nearest(name, types)}")
-    data = settings.get("data", recipe.defaults.data)
+    data = str(settings.get("data", recipe.defaults.data))
     chosen = {**recipe.per_data.get(data, {}), **settings}
     config = replace(recipe.defaults, **{k: _read(k, v, types[k]) for k, v in chosen.items()})
-    for name, low in (("steps", 1), ("batch", 1), ("d_steps", 1), ("noise", 0), ("seed", 0),
-                      ("report_every", 1), ("checkpoint_every", 1)):  # fmt: skip
-        if getattr(config, name) < low:
-            raise ConfigError(f"{name} must be at least {low}, not {getattr(config, name)}.")
-    if not config.lr > 0 or not 0 <= config.beta1 < 1 or not 0 <= config.ema < 1:
-        raise ConfigError("lr must be positive, and beta1 and ema at least 0 and below 1.")
-    if any(width < 1 for width in (*config.generator, *config.discriminator)):
-        raise ConfigError("layers of generator and discriminator must be at least 1 wide.")
+    for name, (low, high) in LIMITS.items():
+        values = getattr(config, name)
+        for value in values if isinstance(values, tuple) else (values,):
+            if not low <= value <= high:
+                raise ConfigError(f"{name} must be from {low:g} to {high:g}, not {value:g}.")
+    if config.loss not in GENERATOR_LOSSES:
+        raise ConfigError(f"unknown loss {config.loss!r}{_nearest(config.loss, GENERATOR_LOSSES)}")
+    if config.output not in OUTPUTS:
+        raise ConfigError(f"unknown output {config.output!r}{_nearest(config.output, OUTPUTS)}")
     return config
 
 
@@ -231,14 +270,14 @@ def _read(name: str, value: Any, kind: Any) -> Any:
             return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
         if kind in (int, float):
             number = kind(value)
-            if not np.isfinite(number):
+            if number - number != 0:  # nan or infinite
                 raise ValueError
             return number
         if kind is str:
             return str(value)
         parts = value.split(",") if isinstance(value, str) else value
         return tuple(int(part) for part in parts if str(part).strip())
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         expected = {bool: "true or false", int: "a whole number", float: "a number"}
         wanted = expected.get(kind, "whole numbers with commas between, such as 128,128")
         raise ConfigError(f"{name} must be {wanted}, not {value!r}.") from None

@@ -2,7 +2,7 @@
 
     config.json      what was asked for          env.json    on what it ran
     metrics.jsonl    a line of numbers per report
-    samples/         step-000100.png, ...        checkpoints/   step-001000/{arrays.safetensors, state.json}
+    samples/         step-000100.png, ...        checkpoints/step-001000/   see checkpoints.py
 
 The loop knows no model: it drives anything with `step(batch)`, `state_dict()` and
 `load_state_dict(state)`.
@@ -10,26 +10,26 @@ The loop knows no model: it drives anything with `step(batch)`, `state_dict()` a
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import math
 import os
 import platform
+import re
 import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
-__all__ = ["RunError", "RunFolder", "environment", "train"]
+from .checkpoints import CheckpointError, as_json, pack, unpack
 
-SCHEMA = 1
-"""Of the checkpoints; a reader refuses others."""
+__all__ = ["RunError", "RunFolder", "environment", "growing_steps", "train"]
 
 
 class RunError(RuntimeError):
@@ -61,33 +61,39 @@ class RunFolder:
         with _explained(f"cannot make the run folder {path}"):
             if path.exists() and (not path.is_dir() or any(path.iterdir())):
                 raise RunError(f"{path} exists already; name another folder with --out.")
-            made = not path.exists()
-            path.mkdir(parents=True, exist_ok=True)
+            new_folders = [p for p in (path, *path.parents) if not p.exists()]
         folder = cls(path)
         try:
             folder.write("config.json", as_json(config))
             folder.write("env.json", as_json(environment()))
-        except RunError:
-            shutil.rmtree(path, ignore_errors=True)
-            if not made:
-                path.mkdir(exist_ok=True)
+        except BaseException:
+            with suppress(OSError):
+                (path / "config.json").unlink(missing_ok=True)
+            for new in new_folders:
+                with suppress(OSError):
+                    new.rmdir()
             raise
         return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """The folder of an earlier run."""
-        if not (path / "config.json").is_file():
-            raise RunError(f"{path} is not a run folder: it holds no config.json.")
+        with _explained(f"cannot open {path}"):
+            if not (path / "config.json").is_file():
+                raise RunError(f"{path} is not a run folder: it holds no config.json.")
         return cls(path)
 
     @property
     def config(self) -> dict[str, Any]:
         """What was asked for."""
+        path = self.path / "config.json"
         try:
-            return json.loads((self.path / "config.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise RunError(f"{self.path / 'config.json'} cannot be read ({error}).") from None
+            config = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunError(f"{path} cannot be read ({error}); restore it or train anew.") from None
+        if not isinstance(config, dict):
+            raise RunError(f"{path} holds no settings by name; restore it or train anew.")
+        return config
 
     def write(self, name: str, content: bytes) -> Path:
         """Write a file under a temporary name, and give it its own name when it is complete."""
@@ -98,33 +104,38 @@ class RunFolder:
         return target
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append a line to metrics.jsonl."""
-        with _explained(f"cannot write {self.path / 'metrics.jsonl'}"):
-            with open(self.path / "metrics.jsonl", "a", encoding="utf-8") as file:
-                file.write(json.dumps(record) + "\n")
+        """Append a line to metrics.jsonl; what JSON has no number for (nan, inf) becomes null."""
+        path = self.path / "metrics.jsonl"
+        known = {
+            k: None if isinstance(v, float) and not math.isfinite(v) else v
+            for k, v in record.items()
+        }
+        line = (json.dumps(known, allow_nan=False) + "\n").encode()
+        with _explained(f"cannot write {path}"), open(path, "ab", buffering=0) as file:
+            size = file.tell()
+            if file.write(line) < len(line):  # the disk filled up within the line
+                file.truncate(size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def save_checkpoint(self, step: int, state: dict[str, Any], keep: int = 2) -> Path:
         """Write a checkpoint, then drop all but the newest `keep`."""
-        from safetensors.numpy import save
-
-        arrays: dict[str, np.ndarray] = {}
-        plain = _without_arrays(state, arrays)
+        files = pack(step, state)
         parent = self.path / "checkpoints"
         target = parent / f"step-{step:06d}"
-        with _explained(f"cannot write the checkpoint {target}; the one before it stands"):
-            parent.mkdir(parents=True, exist_ok=True)
-            temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=parent))
+        temporary = parent / f".writing-{os.getpid()}"
+        with _explained(f"cannot write the checkpoint {target}"):
             try:
-                write_whole(temporary / "arrays.safetensors", save(arrays))
-                write_whole(
-                    temporary / "state.json",
-                    as_json({"schema": SCHEMA, "step": step, "state": plain}),
-                )
+                shutil.rmtree(temporary, ignore_errors=True)
+                temporary.mkdir(parents=True)
+                for name, content in files.items():
+                    write_whole(temporary / name, content)
                 if target.exists():
                     shutil.rmtree(target)
                 os.replace(temporary, target)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
+                with suppress(OSError):
+                    parent.rmdir()  # where this was to be the first
                 raise
             for old in self.checkpoints()[:-keep]:
                 shutil.rmtree(old, ignore_errors=True)
@@ -132,26 +143,30 @@ class RunFolder:
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
-        return sorted((self.path / "checkpoints").glob("step-*"))
+        found = (self.path / "checkpoints").glob("step-*")
+        complete = [p for p in found if re.fullmatch(r"step-\d+", p.name)]
+        return sorted(complete, key=lambda p: int(p.name.removeprefix("step-")))
+
+    def standing(self) -> str:
+        """What an interrupted run leaves behind, for a message."""
+        kept = self.checkpoints()
+        return f"{kept[-1]} stands" if kept else "there was no checkpoint yet"
 
     def load_checkpoint(self, path: Path | None = None) -> tuple[int, dict[str, Any]]:
         """Step and state of a checkpoint (default: the newest)."""
-        from safetensors import SafetensorError
-        from safetensors.numpy import load
-
         if path is None:
             if not self.checkpoints():
-                raise RunError(f"{self.path} holds no checkpoint; the run ended before its first.")
+                raise RunError(
+                    f"{self.path} holds no checkpoint: the run ended before its first; train anew."
+                )
             path = self.checkpoints()[-1]
         try:
-            saved = json.loads((path / "state.json").read_text(encoding="utf-8"))
-            arrays = load((path / "arrays.safetensors").read_bytes())
-            if saved["schema"] != SCHEMA:
-                raise RunError(f"{path} has format {saved['schema']}, this version reads {SCHEMA}.")
-            return int(saved["step"]), _with_arrays(saved["state"], arrays)
-        except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+            return unpack(path)
+        except (OSError, CheckpointError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
             raise RunError(
-                f"the checkpoint {path} cannot be read ({type(error).__name__}: {error})."
+                f"the checkpoint {path} cannot be used ({reason}): restore it, or remove it to "
+                "use the one before."
             ) from None
 
 
@@ -175,18 +190,23 @@ def train(
         draw: makes the PNG that is saved at the steps `draw_at`.
     """
     started = time.perf_counter()
-    with _progress(steps) as progress:
+    # Numbers that overflow are found in the losses; NumPy's warnings would come in between.
+    with _progress(steps) as progress, np.errstate(all="ignore"):
         for step in range(1, steps + 1):
             results = trainer.step(next_batch())
-            if step % report_every == 0 or step == steps:
+            values: dict[str, float] = {}
+            reports = step % report_every == 0 or step == steps
+            saves = step % checkpoint_every == 0 or step == steps
+            if reports or saves:
                 values = {name: float(value) for name, value in results.items()}
+            if reports:
                 seconds = time.perf_counter() - started
                 folder.log({"step": step, "seconds": round(seconds, 3), **values})
-                _check_finite(values, step)
-                progress(step, values)
+            _check_finite(values, step, folder)
+            progress(step, values)
             if draw is not None and step in draw_at:
                 folder.write(f"samples/step-{step:06d}.png", draw())
-            if step % checkpoint_every == 0 or step == steps:
+            if saves:
                 folder.save_checkpoint(step, trainer.state_dict())
     return time.perf_counter() - started
 
@@ -234,16 +254,16 @@ def npz_bytes(**arrays: np.ndarray) -> bytes:
 
 def write_whole(path: Path, content: bytes) -> None:
     """The file with all of `content`, or, after an error, as it was before."""
-    handle, temporary = tempfile.mkstemp(prefix=".writing-", dir=path.parent)
+    temporary = path.with_name(f".writing-{os.getpid()}-{path.name[-100:]}")
     try:
-        with os.fdopen(handle, "wb") as file:
+        with open(temporary, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
         raise
 
 
@@ -253,8 +273,10 @@ def _explained(failure: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "free some space or" if full else "check the path, or"
         reason = error.strerror or str(error)
-        raise RunError(f"{failure}: {reason}; free some space or name another --out.") from error
+        raise RunError(f"{failure} ({reason}): {remedy} name another place with --out.") from error
 
 
 @contextmanager
@@ -266,7 +288,8 @@ def _progress(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
         with tqdm(total=steps, unit="step", dynamic_ncols=True) as bar:
 
             def show(step: int, values: dict[str, float]) -> None:
-                bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()}, refresh=False)
+                if values:
+                    bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()}, refresh=False)
                 bar.update(step - bar.n)
 
             yield show
@@ -275,7 +298,7 @@ def _progress(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
 
     def line(step: int, values: dict[str, float]) -> None:
         nonlocal printed
-        if step * 20 // steps > printed or step == steps:
+        if values and (step * 20 // steps > printed or step == steps):
             printed = step * 20 // steps
             numbers = "  ".join(f"{k} {v:.4f}" for k, v in values.items())
             print(f"step {step}/{steps}  {numbers}", file=sys.stderr, flush=True)
@@ -283,34 +306,10 @@ def _progress(steps: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
     yield line
 
 
-def _check_finite(values: dict[str, float], step: int) -> None:
+def _check_finite(values: dict[str, float], step: int, folder: RunFolder) -> None:
     for name, value in values.items():
         if not math.isfinite(value):
             raise RunError(
-                f"{name} became {value} by step {step}, so training stopped; the last checkpoint "
-                "stands. A smaller learning rate usually helps (--set lr=...)."
+                f"{name} became {value} by step {step}, so training stopped ({folder.standing()}): "
+                "try a smaller learning rate, --set lr=..."
             )
-
-
-def as_json(value: Any) -> bytes:
-    return (json.dumps(value, indent=2) + "\n").encode()
-
-
-def _without_arrays(state: Any, arrays: dict[str, np.ndarray], path: str = "") -> Any:
-    """`state` with each array replaced by {"array": its path} and put into `arrays`."""
-    if isinstance(state, np.ndarray):
-        arrays[path] = np.ascontiguousarray(state)
-        return {"array": path}
-    if isinstance(state, dict):
-        return {
-            k: _without_arrays(v, arrays, f"{path}/{k}" if path else k) for k, v in state.items()
-        }
-    return state
-
-
-def _with_arrays(state: Any, arrays: dict[str, np.ndarray]) -> Any:
-    if isinstance(state, dict):
-        if state.keys() == {"array"} and isinstance(state["array"], str):
-            return arrays[state["array"]]
-        return {k: _with_arrays(v, arrays) for k, v in state.items()}
-    return state

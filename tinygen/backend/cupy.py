@@ -77,8 +77,8 @@ class CupyBackend(Backend):
         return f"cuda:{array.device.id}"
 
     def owner(self, array: Array) -> Any:
-        """The memory block behind the array."""
-        return array.data.mem
+        """The array that allocated the memory. (Memory blocks themselves take no weak references.)"""
+        return array if array.base is None else array.base
 
     def synchronize(self) -> None:
         """Wait for the device."""

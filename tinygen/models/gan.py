@@ -9,14 +9,15 @@ Goodfellow et al., "Generative Adversarial Nets" (2014): D maximises, and G mini
     V(D, G) = E_x log D(x) + E_z log(1 - D(G(z)))                                           (eq. 1)
 
 D's last layer here is linear. Its output s is the logit of D = sigmoid(s), so log D = -softplus(-s)
-and log(1 - D) = -softplus(s), which neither overflow nor lose digits. (The founding article puts the
-sigmoid into D and takes logarithms of it: the same function, until it saturates.)
+and log(1 - D) = -softplus(s), which neither overflow nor lose digits. (The founding article puts
+the sigmoid into D and takes logarithms of it: the same function, until it saturates.)
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,7 @@ def mlp(
         output: a last activation, such as `nn.Sigmoid()`; None leaves the output linear.
     """
     layers: list[nn.Module] = []
-    for i, (inputs, outputs) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
         if i:
             layers.append(nn.LeakyReLU(slope) if slope else nn.ReLU())
         layers.append(nn.Linear(inputs, outputs, rng=rng))
@@ -113,7 +114,7 @@ class GANTrainer:
         discriminator: examples to logits (N, 1).
         rng: draws the noise.
         generator_loss: a key of `GENERATOR_LOSSES`.
-        lr, betas: of both players' Adam; `lr` is a number, or a pair (generator's, discriminator's).
+        lr, betas: of both players' Adam; `lr` is a number, or a pair (G's, D's).
         d_steps: updates of D for each update of G.
         real_label: what D should say of real examples; below 1 smooths its labels.
         r1: weight (gamma) of the R1 penalty; 0 for none.
@@ -199,18 +200,19 @@ class GANTrainer:
         return loss.detach()
 
     def sample(self, n: int, noise: Array | None = None) -> np.ndarray:
-        """n generated examples on the host, (n, features), by the averaged generator if there is one.
+        """n generated examples on the host, (n, features), by the averaged G if there is one.
 
         Args:
             noise: (n, noise_features) to see how the same draws change as training goes on.
         """
         noise = self.noise(n) if noise is None else noise
+        was_training = self.generator.training
         self.generator.eval()
         try:
             with no_grad(), self.average.swapped() if self.average else nullcontext():
                 return host(self.generator(Tensor(noise)).data)
         finally:
-            self.generator.train()
+            self.generator.train(was_training)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a continued run needs: arrays on the host, and plain numbers."""

@@ -82,7 +82,7 @@ logical_or = constant("bitwise_or", lambda xp, a, b: a | b)
 logical_not = constant("invert", lambda xp, a: ~a)
 floor_divide = constant("floor_divide", lambda xp, a, b: a // b)
 
-_share = constant("share", lambda xp, wins, ties, like: wins + ties * xp.asarray(0.5, dtype=like.dtype),
+_share = constant("share", lambda xp, wins, ties, like: wins + ties * like.dtype.type(0.5),
                   doc="1 where an argument wins, 1/2 where it ties.")
 
 _log_or_zero = primitive("log_or_zero", lambda xp, x: xp.log(xp.where(x == 0, 1, x)),

@@ -9,6 +9,7 @@ import math
 from typing import Any
 
 from ..primitive import constant, primitive
+from ..tensor import Tensor
 from .arithmetic import where
 
 exp = primitive("exp", lambda xp, x: xp.exp(x),
@@ -120,7 +121,7 @@ def astype(x: Any, dtype: Any) -> Any:
     import numpy as np
 
     dtype = np.dtype(dtype)
-    return _cast(x, dtype) if dtype.kind == "f" else _cast(x.detach(), dtype)
+    return _cast(x.detach() if type(x) is Tensor and dtype.kind != "f" else x, dtype)
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:

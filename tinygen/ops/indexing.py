@@ -6,6 +6,7 @@ Tensors of integers or booleans in their place.
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 import numpy as np
@@ -39,7 +40,7 @@ def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
 
 def take(x: Any, indices: Any, axis: int = 0) -> Any:
     """The elements (rows, ...) of x at integer `indices` along `axis`."""
-    return getitem(x, (slice(None),) * (axis % x.ndim) + (indices,))
+    return getitem(x, (slice(None),) * nth_axis(axis, x.ndim) + (indices,))
 
 
 def tril(x: Any, k: int = 0) -> Any:
@@ -56,6 +57,13 @@ def diagonal(x: Any) -> Any:
     """The main diagonal of the last two axes, as the last axis."""
     along = np.arange(min(x.shape[-2:]))
     return getitem(x, (Ellipsis, along, along))
+
+
+def nth_axis(axis: int, ndim: int) -> int:
+    """An axis counted from the front; IndexError where there is none of that number."""
+    if not -ndim <= axis < ndim:
+        raise IndexError(f"axis {axis} is out of bounds for {ndim} axes.")
+    return operator.index(axis) % ndim
 
 
 def _plain(index: Any, x: Any) -> Any:

@@ -10,7 +10,7 @@ import math
 from typing import Any
 
 from ..primitive import primitive
-from .indexing import diagonal, getitem, tril, triu
+from .indexing import diagonal, getitem, nth_axis, tril, triu
 from .reductions import sum
 from .shape import expand_dims, reshape, squeeze, swapaxes, transpose
 
@@ -104,7 +104,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
     if isinstance(axes, int):
         axes = (range(a.ndim - axes, a.ndim), range(axes))
     of_a, of_b = ([ax] if isinstance(ax, int) else list(ax) for ax in axes)
-    of_a, of_b = [i % a.ndim for i in of_a], [i % b.ndim for i in of_b]
+    of_a, of_b = [nth_axis(i, a.ndim) for i in of_a], [nth_axis(i, b.ndim) for i in of_b]
     if [a.shape[i] for i in of_a] != [b.shape[i] for i in of_b]:
         raise ValueError(f"tensordot: axes {axes} of shapes {a.shape} and {b.shape} do not match.")
     rest_a = [i for i in range(a.ndim) if i not in of_a]

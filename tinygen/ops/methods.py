@@ -22,6 +22,7 @@ METHODS = {
     "__truediv__": arithmetic.divide,
     "__rtruediv__": _reversed(arithmetic.divide),
     "__floordiv__": arithmetic.floor_divide,
+    "__rfloordiv__": _reversed(arithmetic.floor_divide),
     "__pow__": arithmetic.power,
     "__rpow__": _reversed(arithmetic.power),
     "__matmul__": linalg.matmul,

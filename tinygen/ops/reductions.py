@@ -7,13 +7,12 @@ length 1.
 from __future__ import annotations
 
 import math
-import operator
 from typing import Any
 
 from ..primitive import constant, primitive
 from .arithmetic import power, where
 from .elementwise import absolute, exp, isfinite, sqrt, square
-from .indexing import getitem
+from .indexing import getitem, nth_axis
 from .shape import broadcast_to, concatenate, flip, reshape
 
 Axis = int | tuple[int, ...] | None
@@ -154,7 +153,7 @@ def _axes(axis: Axis, ndim: int) -> tuple[int, ...]:
     if axis is None:
         return tuple(range(ndim))
     axes = axis if isinstance(axis, tuple) else (axis,)
-    return tuple(operator.index(a) % ndim if ndim else 0 for a in axes)
+    return tuple(nth_axis(a, ndim or 1) for a in axes)  # a number has an axis 0, as in NumPy
 
 
 def _count(name: str, x: Any, axis: Axis) -> int:

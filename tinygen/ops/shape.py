@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from ..primitive import primitive, primitive_of_many
-from .indexing import getitem
+from .indexing import getitem, nth_axis
 
 _reshape = primitive("reshape", lambda xp, x, shape: x.reshape(shape),
                      lambda g, x_shape: _reshape(g, x_shape))
@@ -48,7 +48,7 @@ def reshape(x: Any, *shape: Any) -> Any:
 def transpose(x: Any, *axes: Any) -> Any:
     """The axes in another order (default: reversed)."""
     order = _flat(axes) if axes and axes[0] is not None else tuple(range(x.ndim))[::-1]
-    return _transpose(x, tuple(a % x.ndim for a in order))
+    return _transpose(x, tuple(nth_axis(a, x.ndim) for a in order))
 
 
 def swapaxes(x: Any, a: int, b: int) -> Any:
@@ -60,7 +60,7 @@ def swapaxes(x: Any, a: int, b: int) -> Any:
 
 def expand_dims(x: Any, axis: int) -> Any:
     """A new axis of length 1, at `axis` of the result."""
-    at = axis % (x.ndim + 1)
+    at = nth_axis(axis, x.ndim + 1)
     return _reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 
@@ -68,7 +68,7 @@ def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
     """Without axes of length 1: those in `axis`, or all of them."""
     if axis is None:
         return _reshape(x, tuple(n for n in x.shape if n != 1))
-    axes = {a % x.ndim for a in (axis if isinstance(axis, tuple) else (axis,))}
+    axes = {nth_axis(a, x.ndim) for a in (axis if isinstance(axis, tuple) else (axis,))}
     if any(x.shape[a] != 1 for a in axes):
         raise ValueError(f"squeeze: only axes of length 1 can go, not {axis} of shape {x.shape}.")
     return _reshape(x, tuple(n for a, n in enumerate(x.shape) if a not in axes))
@@ -81,7 +81,7 @@ def flip(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
 
 def repeat(x: Any, times: int, axis: int) -> Any:
     """Each element `times` times in a row, along `axis`."""
-    return _repeat(x, times, axis % x.ndim)
+    return _repeat(x, times, nth_axis(axis, x.ndim))
 
 
 def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
@@ -101,7 +101,7 @@ def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of equal shape but along `axis`, one after the other."""
     if not arrays:
         raise ValueError("concatenate: needs at least one array.")
-    return _concatenate(axis, *arrays)
+    return _concatenate(int(axis), *arrays)
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
@@ -117,7 +117,7 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Any]:
             raise ValueError(f"split: length {length} does not divide into {sections} equal parts.")
         sections = range(length // sections, length, length // sections)
     bounds = [0, *sections, length]
-    at = (slice(None),) * (axis % x.ndim)
+    at = (slice(None),) * nth_axis(axis, x.ndim)
     return [getitem(x, (*at, slice(a, b))) for a, b in pairwise(bounds)]
 
 
@@ -126,7 +126,7 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Any]:
 
 def _flat(shape: tuple) -> tuple[int, ...]:
     """The arguments of f(2, 3) and of f((2, 3)) alike."""
-    return tuple(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else shape
+    return tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
 
 
 def _inverse(axes: tuple[int, ...]) -> tuple[int, ...]:

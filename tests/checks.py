@@ -1,0 +1,54 @@
+"""Small helpers that several test files share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+import tinygen as tg
+from tinygen.backend import Backend
+from tinygen.primitive import PRIMITIVES
+from tinygen.tensor import Node
+
+
+def leaves(arrays: Iterable[np.ndarray], backend: Backend, dtype: Any = None) -> list[tg.Tensor]:
+    """Tensors that require gradients, on the backend."""
+    return [
+        tg.Tensor(backend.from_host(np.asarray(a, dtype=dtype)), requires_grad=True) for a in arrays
+    ]
+
+
+def values(tensors: Iterable[tg.Tensor | None]) -> list[np.ndarray]:
+    """Copies on the host."""
+    return [None if t is None else np.array(t.numpy()) for t in tensors]
+
+
+def cotangent_for(y: tg.Tensor, seed: int = 1) -> tg.Tensor:
+    """Random and not constant, in the shape, dtype and place of y."""
+    u = np.random.default_rng(seed).normal(size=y.shape).astype(y.dtype)
+    return tg.tensor(u, device=y.device)
+
+
+def operations_in(y: tg.Tensor) -> set[str]:
+    """The names of the operations in the graph of y."""
+    stack: list[Node] = [] if y._node is None else [y._node]
+    seen, names = set(stack), set()
+    while stack:
+        node = stack.pop()
+        if node.op is not None:
+            names.add(node.op.name)
+        fresh = [n for n in node.inputs if n is not None and n not in seen]
+        seen.update(fresh)
+        stack.extend(fresh)
+    return names
+
+
+def declared_in(package: str) -> dict[str, bool]:
+    """The primitives that a package declares, and whether each has rules."""
+    return {
+        name: not isinstance(apply.operation.rules, list) or any(apply.operation.rules)
+        for name, apply in PRIMITIVES.items()
+        if apply.operation.forward.__module__.startswith(package)
+    }
