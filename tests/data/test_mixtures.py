@@ -57,6 +57,7 @@ def test_sample_mixture_takes_a_name_or_a_mixture():
     np.testing.assert_allclose(sample_mixture(own, 10, generator()), 5.0, atol=1e-2)
 
 
+@pytest.mark.parametrize("name", ["ring", "grid"])
 def test_as_a_dataset(name):
     dataset = load(name, rng=generator())
     assert dataset.train.shape == (100_000, 2)
