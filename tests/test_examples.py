@@ -19,7 +19,9 @@ def test_an_example_prints_what_it_promises(path, tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     promised = path.read_text().split("# Expected output")[1].split(":\n", 1)[1]
-    promised = "\n".join(line.removeprefix("# ").removeprefix("#") for line in promised.splitlines())
+    promised = "\n".join(
+        line.removeprefix("# ").removeprefix("#") for line in promised.splitlines()
+    )
     assert NUMBER.sub("N", result.stdout).split() == NUMBER.sub("N", promised).split()
     printed, expected = (
         [float(n) for n in NUMBER.findall(text)] for text in (result.stdout, promised)

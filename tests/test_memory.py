@@ -83,10 +83,11 @@ def test_memory_is_flat_over_1000_steps():
 
     tracemalloc.start()
     try:
-        growth = -allocated_after(200) + allocated_after(1000)
+        readings = [allocated_after(250) for _ in range(5)]
     finally:
         tracemalloc.stop()
-    assert growth < 20_000, f"{growth} bytes more after 1,000 steps"
+    growth = np.diff(readings)  # a leak shows every time, a cache that fills does not
+    assert min(growth) < 5_000, f"{growth} bytes more, every 250 steps"
 
 
 def test_the_record_of_writes_forgets_dead_arrays():
@@ -106,7 +107,9 @@ KEEPS = {
     "relu reads its output": (tg.relu, False),
     "tanh reads its output": (tg.tanh, False),
     "sum reads a shape": (tg.sum, False),
-    "reshape reads a shape": (lambda h: tg.reshape(h, 1, 2) * 2.0, False),
+    "gathering reads a shape": (lambda h: h[np.array([1, 0, 1])], False),
+    "softmax reads its output": (tg.softmax, False),
+    "concatenate reads shapes": (lambda h: tg.concatenate([h, h]), False),
     "add reads nothing": (lambda h: h + 1.0, False),
     "times a constant reads the constant": (lambda h: h * 2.0, False),
     "log reads its input": (tg.log, True),
@@ -121,8 +124,6 @@ def test_only_what_a_rule_reads_is_kept(no_collector, name):
     h = x + 1.0  # neither keeps its own output
     held = array_of(h)
     y = function(h)
-    if name.startswith("reshape"):
-        y = y.detach()
     del h
     assert (held() is not None) == kept
     assert y.size

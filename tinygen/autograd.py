@@ -54,6 +54,10 @@ def grad(
     several = not isinstance(inputs, Tensor)
     targets: list[Tensor] = list(inputs) if several else [inputs]
     nodes: list[Node] = []
+    for i, x in enumerate([output, *targets]):
+        if not isinstance(x, Tensor):
+            what = "the output" if i == 0 else f"input {i - 1}"
+            raise TypeError(f"grad: {what} is a {type(x).__name__}, not a Tensor.")
     for i, x in enumerate(targets):
         if x._node is None:
             raise RuntimeError(

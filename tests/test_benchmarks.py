@@ -1,0 +1,82 @@
+"""The benchmarks run, compare like with like, and their README shows what was measured.
+
+Nothing here looks at a time: figures belong on a quiet machine, see benchmarks/README.md.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+pytest.importorskip("threadpoolctl")
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import __main__ as command  # noqa: E402
+from benchmarks import memory, ops, peers, report, steps  # noqa: E402
+from benchmarks.workloads import WORKLOADS, gan_784  # noqa: E402
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_tinygen_has_the_losses_of_numpy_by_hand(name):
+    losses = steps.check(WORKLOADS[name], peers.load(["numpy"]).makers(name), steps=3)
+    assert list(losses) == ["tinygen", "NumPy by hand"]
+    assert np.all(np.isfinite(losses["tinygen"]))
+
+
+def test_different_losses_are_refused():
+    makers = peers.load(["numpy"]).makers("classifier")
+    by_hand = makers["NumPy by hand"]
+
+    def slightly_off(problem, draw):
+        step = by_hand(problem, draw)
+        return lambda i: [loss + 1e-3 for loss in step(i)]
+
+    with pytest.raises(RuntimeError, match="NumPy by hand has losses"):
+        steps.check(WORKLOADS["classifier"], {**makers, "NumPy by hand": slightly_off})
+
+
+def test_command_measures_reports_and_writes(tmp_path, capsys):
+    out = tmp_path / "out.json"
+    argv = ["ops", "classifier", "memory", "--against", "numpy", "--threads", "1", "--rounds", "2"]
+    assert command.main([*argv, "--json", str(out)]) == 0
+    results = json.loads(out.read_text())
+    assert capsys.readouterr().out == report.render(results)
+    assert {entry["chain"] for entry in results["ops"]} == set(ops.CHAINS)
+    assert set(results["steps"][0]["peers"]) == {"tinygen", "NumPy by hand"}
+    assert results["machine"]["versions"]["numpy"] == np.__version__
+
+
+def test_a_peer_that_cannot_be_imported_is_listed_with_the_reason(monkeypatch):
+    monkeypatch.setitem(peers.ADAPTERS, "nobody", "nobody_at_all")
+    found = peers.load(["nobody", "numpy"])
+    assert "nobody_at_all" in found.missing["nobody"]
+    assert list(found.adapters) == ["tinygen", "numpy"]
+
+
+@pytest.mark.parametrize("argv", [["nothing"], ["--against", "nobody"], ["--threads", "9999"]])
+def test_command_refuses_what_it_does_not_know(argv, capsys):
+    with pytest.raises(SystemExit):
+        command.parse(argv)
+    assert "usage: python -m benchmarks" in capsys.readouterr().err
+
+
+def test_memory_requirement_is_that_of_the_networks():
+    needed = memory.requirement(gan_784())
+    generator = 785 * 128 + 129 * 128 + 129 * 784
+    discriminator = 785 * 128 + 129 * 128 + 129
+    assert needed["parameters"] == needed["gradients"] == 4 * (generator + discriminator)
+    assert needed["activations of the larger step"] == 4 * 256 * (784 + 128 + 128 + 1)
+
+
+def test_peak_memory_of_a_gan_step_stays_near_what_its_arrays_need():
+    assert memory.measure(steps=1)["ratio"] <= memory.MARK
+
+
+def test_readme_shows_the_committed_results():
+    results = json.loads((ROOT / "benchmarks" / "results" / "cpu.json").read_text())
+    readme = (ROOT / "benchmarks" / "README.md").read_text()
+    shown = readme.partition(command.BEGIN + "\n")[2].partition(command.END)[0]
+    assert shown == report.render(results)
