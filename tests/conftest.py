@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 import strict  # noqa: F401  registers the device "strict"
+import threadpoolctl
 
 import tinygen as tg
 from tinygen.backend import Backend, cuda_status
@@ -17,6 +18,9 @@ hypothesis.settings.register_profile(
     "tinygen", max_examples=40, deadline=None, derandomize=True, database=None
 )
 hypothesis.settings.load_profile("tinygen")
+
+# Two test processes with a BLAS of two threads each would wait for one another on two cores.
+threadpoolctl.threadpool_limits(1)
 
 
 @pytest.fixture(params=["numpy", "strict", pytest.param("cupy", marks=pytest.mark.cuda)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import platform
 import sys
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     What cannot be done is told in one sentence on stderr. A traceback is a bug.
     """
     options = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options.run(options)
         sys.stdout.flush()
@@ -193,7 +196,7 @@ def _restore(folder: runs.RunFolder, device: str | None) -> tuple[int, recipes.E
     experiment = recipe.build(config)
     try:
         experiment.trainer.load_state_dict(state)
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         raise runs.RunError(
             f"the checkpoint of step {step} does not fit {folder.path / 'config.json'}: one of "
             "them was changed since; restore it or train anew."
@@ -203,7 +206,7 @@ def _restore(folder: runs.RunFolder, device: str | None) -> tuple[int, recipes.E
 
 def _info(options: argparse.Namespace) -> None:
     cuda = cuda_status()
-    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
+    blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
     print(f"tinygen      {__version__}")
     print(f"python       {platform.python_version()} on {platform.platform()}")
     print(f"numpy        {np.__version__} with {blas['name']} {blas.get('version', '')}")

@@ -109,7 +109,10 @@ class Generator:
 
     def load_state_dict(self, state: dict[str, list[int]]) -> None:
         """Continue where another generator's `state_dict` was taken."""
-        key, counter = (np.array(state[name], dtype=np.uint64) for name in ("key", "counter"))
+        try:
+            key, counter = (np.array(state[name], dtype=np.uint64) for name in ("key", "counter"))
+        except OverflowError:
+            raise ValueError("Generator: a state holds integers from 0 to 2^64 - 1.") from None
         if key.shape != (2,) or counter.shape != (4,):
             raise ValueError("Generator: a state has a key of 2 and a counter of 4 integers.")
         full = self._philox.state

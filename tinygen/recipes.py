@@ -274,11 +274,13 @@ def _read(name: str, value: Any, kind: Any) -> Any:
                 raise ValueError
             return number
         if kind is str:
+            if "\0" in str(value):
+                raise ValueError
             return str(value)
         parts = value.split(",") if isinstance(value, str) else value
         return tuple(int(part) for part in parts if str(part).strip())
     except (ValueError, TypeError, KeyError, OverflowError):
-        expected = {bool: "true or false", int: "a whole number", float: "a number"}
+        expected = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
         wanted = expected.get(kind, "whole numbers with commas between, such as 128,128")
         raise ConfigError(f"{name} must be {wanted}, not {value!r}.") from None
 

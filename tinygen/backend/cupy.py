@@ -77,7 +77,7 @@ class CupyBackend(Backend):
         return f"cuda:{array.device.id}"
 
     def owner(self, array: Array) -> Any:
-        """The array that allocated the memory. (Memory blocks themselves take no weak references.)"""
+        """The array that allocated the memory (whose blocks themselves take no weak references)."""
         return array if array.base is None else array.base
 
     def synchronize(self) -> None:

@@ -53,7 +53,7 @@ class Judge:
     Args:
         data: flattened on the way in; a `dropout` of its pixels stands in for more of them.
         rng: draws weights and batches.
-        epochs: passes over the training data; None takes 60,000 examples' worth for small data
+        epochs: passes over the training data; None takes 150,000 examples' worth for small data
             and at least 8 epochs.
     """
 
@@ -72,7 +72,7 @@ class Judge:
         )
         batch = min(64, len(train))
         loader = BatchLoader((train, data.train_labels), batch, rng)
-        epochs = max(8, 60_000 // len(train)) if epochs is None else epochs
+        epochs = max(8, 150_000 // len(train)) if epochs is None else epochs
         steps = epochs * len(loader)
         optimizer = optim.Adam(
             self.network.named_parameters(), lr=optim.schedules.cosine(2e-3, steps)
