@@ -102,6 +102,10 @@ class StrictArray:
         return self._host.copy()
 
     @property
+    def base(self) -> Any:
+        return self._host.base
+
+    @property
     def flags(self) -> Flags:
         return Flags(self._host.flags)
 
@@ -338,11 +342,13 @@ class StrictBackend(Backend):
     ) -> None:  # fmt: skip
         size, root = adam_step_size(lr, beta1, beta2, step)
         d = g if decoupled else g + weight_decay * w
-        m += (1.0 - beta1) * (d - m)
-        v += (1.0 - beta2) * (d * d - v)
+        m *= beta1
+        m += d
+        v *= beta2
+        v += d * d
         if decoupled:
             w *= 1.0 - lr * weight_decay
-        w -= size * m / (LIBRARY.sqrt(v) / root + eps)
+        w -= size * m / (LIBRARY.sqrt(v) + eps * root)
 
 
 STRICT = StrictBackend()

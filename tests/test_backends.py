@@ -57,9 +57,9 @@ def test_adam_update_is_its_formula(backend, dtype, size, decay, decoupled, step
     before = host(g).copy()
     backend.adam_update(w, g, m, v, 0.01, 0.9, 0.99, 1e-3, step, decay, decoupled)
     d = g0 if decoupled else g0 + decay * w0
-    m0 = 0.9 * m0 + 0.1 * d
-    v0 = 0.99 * v0 + 0.01 * d * d
-    m_hat, v_hat = m0 / (1 - 0.9**step), v0 / (1 - 0.99**step)
+    m0 = 0.9 * m0 + d  # kept as m / (1 - beta1) and v / (1 - beta2)
+    v0 = 0.99 * v0 + d * d
+    m_hat, v_hat = 0.1 * m0 / (1 - 0.9**step), 0.01 * v0 / (1 - 0.99**step)
     w0 = (1 - 0.01 * decay) * w0 if decoupled else w0
     close([w, m, v], [w0 - 0.01 * m_hat / (np.sqrt(v_hat) + 1e-3), m0, v0], dtype)
     assert_array_equal(host(g), before)

@@ -22,7 +22,7 @@ def numbers(shape: tuple[int, ...], seed: int) -> np.ndarray:
     return np.random.default_rng(seed).uniform(0.5, 2.0, size=shape)
 
 
-@pytest.mark.parametrize(("name", "oracle"), [(name, oracle) for name, _, oracle in BINARY])
+@pytest.mark.parametrize(("name", "oracle"), BINARY)
 @given(pair=hnp.mutually_broadcastable_shapes(num_shapes=2, max_dims=3, max_side=3), device=devices)
 def test_binary_operations_broadcast(name, oracle, pair, device):
     arrays = [numbers(shape, seed) for seed, shape in enumerate(pair.input_shapes)]

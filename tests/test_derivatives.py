@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from cases import CASES, CONSTANTS, Case, spread
+from cases import CASES, CONSTANTS, Case
 from checks import declared_in, leaves, operations_in
 
 import tinygen as tg
 from tinygen.backend import NUMPY
+from tinygen.examples import spread
 
 by_name = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 

@@ -11,16 +11,20 @@ from . import nn, ops, optim
 from .autograd import grad
 from .backend import DeviceError, default_device, use_device
 from .creation import arange, eye, from_dlpack, full, ones, tensor, zeros
+from .drawing import draw_graph
 from .gradcheck import GradientError, gradcheck
 from .ops import *  # noqa: F403
 from .primitive import constant, no_grad, primitive
 from .random import Generator
+from .recompute import checkpoint
 from .tensor import Tensor
+from .transforms import hessian, hvp, jacobian, jvp, value_and_grad, vjp
 
 __version__ = "0.1.0"
 __all__ = [
-    "DeviceError", "Generator", "GradientError", "Tensor", "arange", "constant", "default_device",
-    "eye", "from_dlpack", "full", "grad", "gradcheck", "nn", "no_grad", "ones", "ops", "optim",
-    "primitive", "tensor", "use_device", "zeros",
+    "DeviceError", "Generator", "GradientError", "Tensor", "arange", "checkpoint", "constant",
+    "default_device", "draw_graph", "eye", "from_dlpack", "full", "grad", "gradcheck", "hessian",
+    "hvp", "jacobian", "jvp", "nn", "no_grad", "ones", "ops", "optim", "primitive", "tensor",
+    "use_device", "value_and_grad", "vjp", "zeros",
 ]  # fmt: skip
 __all__ += ops.__all__

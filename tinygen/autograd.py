@@ -20,7 +20,7 @@ from typing import Any
 
 from .backend import ARRAY_TYPES, BACKEND_OF
 from .primitive import PRIMITIVES
-from .tensor import Node, Tensor, overwritten
+from .tensor import Node, Tensor, newest_write, overwritten
 
 __all__ = ["grad"]
 
@@ -52,18 +52,10 @@ def grad(
         ValueError: the cotangent's shape is not the output's.
     """
     several = not isinstance(inputs, Tensor)
-    targets: list[Tensor] = list(inputs) if several else [inputs]
-    nodes: list[Node] = []
-    for i, x in enumerate([output, *targets]):
-        if not isinstance(x, Tensor):
-            what = "the output" if i == 0 else f"input {i - 1}"
-            raise TypeError(f"grad: {what} is a {type(x).__name__}, not a Tensor.")
-    for i, x in enumerate(targets):
-        if x._node is None:
-            raise RuntimeError(
-                f"grad: input {i} does not require gradients; make it with requires_grad=True."
-            )
-        nodes.append(x._node)
+    targets = list(inputs) if several else [inputs]
+    nodes = [x._node if type(x) is Tensor else None for x in targets]
+    if None in nodes or type(output) is not Tensor:
+        raise _unusable(output, targets)
     found = _walk(output, nodes, cotangent, create_graph, retain_graph)
     if not allow_unused:
         for i, g in enumerate(found):
@@ -75,29 +67,41 @@ def grad(
     return found if several else found[0]
 
 
+def _unusable(output: Any, targets: list[Any]) -> Exception:
+    for what, x in [("the output", output), *((f"input {i}", x) for i, x in enumerate(targets))]:
+        if type(x) is not Tensor:
+            return TypeError(f"grad: {what} is a {type(x).__name__}, not a Tensor.")
+        if x._node is None and x is not output:
+            return RuntimeError(
+                f"grad: {what} does not require gradients; make it with requires_grad=True."
+            )
+    raise AssertionError("grad refused without a reason")
+
+
 def backward(output: Tensor, cotangent: Any = None, *, retain_graph: bool = False) -> None:
     """Add the gradient of `output` to `.grad` of every leaf that it was computed from."""
     if output._node is None:
         raise RuntimeError("backward: nothing that made this tensor requires gradients.")
-    leaves = [node for node in _between(output._node, None) if node.op is None]
+    leaves = _leaves(output._node)
     found = _walk(output, leaves, cotangent, create_graph=False, retain_graph=retain_graph)
     for leaf, g in zip(leaves, found, strict=True):
         leaf.grad = g if leaf.grad is None else Tensor(leaf.grad._data + g._data)  # type: ignore
 
 
 def _walk(
-    output: Tensor, targets: list[Node], cotangent: Any, create_graph: bool, retain_graph: bool
+    output: Tensor, targets: list[Any], cotangent: Any, create_graph: bool, retain_graph: bool
 ) -> list[Tensor | None]:
     root = output._node
-    path = [] if root is None else _between(root, set(targets))
-    if not path or path[-1] is not root:
-        return [None] * len(targets)
-    wanted = set(path)
     ends = set(targets)
+    path = [] if root is None else _between(root, ends)
+    wanted = ends.union(path)
+    if root not in wanted:
+        return [None] * len(targets)
     start = _starting_cotangent(output, cotangent)
-    pending: dict[Node, Any] = {root: start if create_graph else start._data}
+    pending: dict[Any, Any] = {root: start if create_graph else start._data}
     found: dict[Node, Any] = {}
     own: set[Node] = set()  # nodes whose pending cotangent is a sum made here, so ours to write in
+    last_write = newest_write()
 
     for node in reversed(path):
         g = pending.pop(node)
@@ -105,7 +109,9 @@ def _walk(
             found[node] = g
             if wanted.isdisjoint(node.inputs):
                 continue
-        kept = _kept(node, create_graph)
+        kept: Any = node.kept
+        if create_graph or kept is None or node.time < last_write:
+            kept = _kept(node, create_graph)
         rules = node.op.rules  # type: ignore[union-attr]
         for i, parent in enumerate(node.inputs):
             if parent not in wanted:
@@ -127,30 +133,43 @@ def _walk(
         if not (create_graph or retain_graph):
             node.kept = None
 
-    if create_graph:
-        return [found.get(node) for node in targets]
-    return _as_separate_tensors([found.get(node) for node in targets], start._data)
+    found.update(pending)  # what is left is the leaves'
+    results = [found.get(node) for node in targets]
+    return results if create_graph else _as_separate_tensors(results, start._data)
 
 
-def _between(root: Node, targets: set[Node] | None) -> list[Node]:
-    """The nodes from which `root` was computed and which lead to a target, oldest first."""
+def _between(root: Node, targets: set[Node]) -> list[Node]:
+    """The results from which `root` was computed and which lead to a target, oldest first."""
     seen = {root}
-    stack = [root]
-    while stack:
-        for parent in stack.pop().inputs:
+    results = [root] if root.op is not None else []
+    for node in results:  # which grows meanwhile
+        for parent in node.inputs:
             if parent is not None and parent not in seen:
                 seen.add(parent)
-                stack.append(parent)
-    nodes = sorted(seen, key=attrgetter("time"))
-    if targets is None:
-        return nodes
-    leading: set[Node | None] = set()
+                if parent.op is not None:
+                    results.append(parent)
+    results.sort(key=_time)
+    leading = set(targets)
     path = []
-    for node in nodes:
+    for node in results:
         if node in targets or not leading.isdisjoint(node.inputs):
             leading.add(node)
             path.append(node)
     return path
+
+
+_time = attrgetter("time")
+
+
+def _leaves(root: Node) -> list[Node]:
+    """The leaves from which `root` was computed, oldest first."""
+    seen = {root}
+    stack = [root]
+    while stack:
+        new = {parent for parent in stack.pop().inputs if parent is not None} - seen
+        seen |= new
+        stack += new
+    return sorted((node for node in seen if node.op is None), key=_time)
 
 
 def _kept(node: Node, create_graph: bool) -> tuple | list:
@@ -176,14 +195,14 @@ def _kept(node: Node, create_graph: bool) -> tuple | list:
 
 
 def _starting_cotangent(output: Tensor, cotangent: Any) -> Tensor:
-    backend = BACKEND_OF[type(output._data)]
     if cotangent is None:
-        if output.size != 1:
+        data = output._data
+        if data.size != 1:
             raise ValueError(
                 f"grad: the output has shape {output.shape}; pass a cotangent of that shape, or "
                 "reduce it to a scalar first (with .sum() or .mean())."
             )
-        return Tensor(backend.ones(output.shape, dtype=output.dtype))
+        return Tensor(BACKEND_OF[type(data)].ones(data.shape, data.dtype))
     if not isinstance(cotangent, Tensor):
         cotangent = Tensor(cotangent)
     if cotangent.shape != output.shape:
@@ -200,7 +219,7 @@ def _as_separate_tensors(found: list[Any], cotangent: Any) -> list[Tensor | None
     results: list[Tensor | None] = []
     for g in found:
         if type(g) in ARRAY_TYPES:
-            if id(g) in taken or not g.flags.owndata:
+            if g.base is not None or id(g) in taken:
                 g = g.copy()
             taken.add(id(g))
         results.append(None if g is None else Tensor(g))

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import __version__, recipes, runs
 from .backend import DeviceError, cuda_status, default_device
+from .config import ConfigError
 from .data import LOADERS, DataError
 from .metrics import Judge
 from .random import Generator
@@ -27,7 +28,9 @@ CHUNK = 10_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 2 for what the user can mend, 130 for Ctrl-C.
+    """Run the command; returns its exit code.
+
+    0; 1 for a failed check, 2 for what the user can mend, 130 for Ctrl-C.
 
     What cannot be done is told in one sentence on stderr. A traceback is a bug.
     """
@@ -35,9 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        options.run(options)
+        code = options.run(options)
         sys.stdout.flush()
-    except (recipes.ConfigError, runs.RunError, DataError, DeviceError) as error:
+    except (ConfigError, runs.RunError, DataError, DeviceError) as error:
         print(f"tinygen: {error}", file=sys.stderr)
         return 2
     except MemoryError:
@@ -54,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # as by `tinygen recipes | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    return 0
+    return code or 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,6 +100,17 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser("info", help="versions, devices, and why CUDA is or is not usable")
     info.set_defaults(run=_info)
 
+    check = commands.add_parser(
+        "gradcheck",
+        help="every operation's derivatives against finite differences, on this machine",
+    )
+    check.add_argument("names", nargs="*", metavar="NAME", help="of an operation (default: all)")
+    check.add_argument(
+        "--order", type=int, default=3, choices=(1, 2, 3, 4), help="the highest (default 3)"
+    )
+    check.add_argument("--device", help="cpu, cuda, cuda:1 (default: all that can be used)")
+    check.set_defaults(run=_gradcheck)
+
     listing = commands.add_parser("recipes", help="the recipes, or one recipe's settings")
     listing.add_argument("name", nargs="?")
     listing.set_defaults(run=_recipes)
@@ -111,11 +125,11 @@ def _train(options: argparse.Namespace) -> None:
     for pair in options.set:
         name, equals, value = pair.partition("=")
         if not equals:
-            raise recipes.ConfigError(f"--set takes KEY=VALUE, not {pair!r}.")
+            raise ConfigError(f"--set takes KEY=VALUE, not {pair!r}.")
         settings[name.strip()] = value.strip()
     if str(settings.get("data", "")).endswith(".npz"):  # to be found again from anywhere
         settings["data"] = str(Path(settings["data"]).absolute())
-    config = recipes.configure(recipe, settings)
+    config = recipes.resolve(recipe, settings)
     experiment = recipe.build(config)
     folder = runs.RunFolder.create(
         options.out or _free_folder(recipe.name, config.data), recipes.as_dict(recipe, config)
@@ -147,7 +161,7 @@ def _judge(experiment: recipes.Experiment, folder: runs.RunFolder, seed: int) ->
         return
     print("Training a classifier to judge the samples ...", file=sys.stderr)
     judge = Judge(experiment.data, Generator(seed, stream=100, device="cpu"))
-    verdict = judge.judge(experiment.trainer.sample(SAMPLES_JUDGED))
+    verdict = judge.judge(experiment.trainer.sample(SAMPLES_JUDGED).reshape(SAMPLES_JUDGED, -1))
     folder.write("judgement.json", runs.as_json({
         "samples": SAMPLES_JUDGED,
         "classifier_accuracy": verdict.accuracy,
@@ -161,15 +175,15 @@ def _judge(experiment: recipes.Experiment, folder: runs.RunFolder, seed: int) ->
 
 def _sample(options: argparse.Namespace) -> None:
     if not 1 <= options.n <= MOST_SAMPLES:
-        raise recipes.ConfigError(f"-n must be from 1 to {MOST_SAMPLES}, not {options.n}.")
+        raise ConfigError(f"-n must be from 1 to {MOST_SAMPLES}, not {options.n}.")
     if options.seed < 0:
-        raise recipes.ConfigError(f"--seed must be at least 0, not {options.seed}.")
+        raise ConfigError(f"--seed must be at least 0, not {options.seed}.")
     folder = runs.RunFolder.open(options.folder)
     out = options.out or folder.path / "samples.png"
     if out.suffix not in (".png", ".npz"):
-        raise recipes.ConfigError(f"--out must end in .png or .npz, not {out.name!r}.")
+        raise ConfigError(f"--out must end in .png or .npz, not {out.name!r}.")
     if out.suffix == ".png" and options.n > MOST_IN_A_PICTURE:
-        raise recipes.ConfigError(
+        raise ConfigError(
             f"a picture shows at most {MOST_IN_A_PICTURE} samples: name an .npz file with --out."
         )
     step, experiment = _restore(folder, options.device)
@@ -190,8 +204,8 @@ def _restore(folder: runs.RunFolder, device: str | None) -> tuple[int, recipes.E
     saved = {**folder.config, **({"device": device} if device else {})}
     try:
         recipe, config = recipes.from_dict(saved)
-    except recipes.ConfigError as error:
-        raise recipes.ConfigError(f"in {folder.path / 'config.json'}: {error}") from None
+    except ConfigError as error:
+        raise ConfigError(f"in {folder.path / 'config.json'}: {error}") from None
     step, state = folder.load_checkpoint()
     experiment = recipe.build(config)
     try:
@@ -217,6 +231,34 @@ def _info(options: argparse.Namespace) -> None:
             print(f"{library:12} not installed; pip install {library}")
     print("cpu          usable")
     print(f"cuda         {'usable' if cuda is None else 'not usable: ' + cuda}")
+
+
+def _gradcheck(options: argparse.Namespace) -> int:
+    """Print a table of the worst errors; exit code 1 if any is too large."""
+    from .selfcheck import Result, selfcheck
+
+    orders = [f"order {n + 1}" for n in range(options.order)]
+    devices = [options.device] if options.device else None
+    results: list[Result] = []
+    try:
+        for result in selfcheck(options.names, order=options.order, devices=devices):
+            if not results:
+                heads = "".join(f"{head:>10}" for head in orders)
+                print(f"{'operation':24}{'device':8}{heads}   float32")
+            results.append(result)
+            errors = "".join(f"{error:10.1e}" if error else f"{0:10}" for error in result.errors)
+            kept = "kept" if result.keeps_float32 else "LOST"
+            verdict = "   FAILED" if result.failure else ""
+            print(f"{result.primitive:24}{result.device:8}{errors}   {kept}{verdict}")
+    except ValueError as error:
+        raise ConfigError(str(error)) from None
+    failed = [result for result in results if result.failure]
+    for result in failed:
+        print(f"\n{result.primitive} on {result.device}: {result.failure}")
+    if devices is None and (reason := cuda_status()):
+        print(f"\ncuda was not checked: {reason}")
+    print(f"\n{len(results) - len(failed)} of {len(results)} right to {orders[-1]}.")
+    return 1 if failed else 0
 
 
 def _recipes(options: argparse.Namespace) -> None:

@@ -40,8 +40,7 @@ def tensor(
     if listed and dtype is None and array.dtype.kind == "f":
         array = array.astype(np.float32)
     backend = backend_for(device)
-    array = array if backend.name == "numpy" else backend.from_host(array)
-    return Tensor(array, requires_grad=requires_grad)
+    return Tensor(backend.move(array), requires_grad=requires_grad)
 
 
 def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:

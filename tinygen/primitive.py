@@ -16,7 +16,7 @@ one rule serves every order. There is no mathematics here; that lives in `tinyge
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from operator import itemgetter
 from typing import Any
 
@@ -31,14 +31,23 @@ _recording = True
 
 
 @contextmanager
-def no_grad() -> Iterator[None]:
-    """`with tg.no_grad():` nothing is recorded; results are constants."""
+def recording(on: bool) -> Iterator[bool]:
+    """Record what follows, or do not; gives what held before."""
     global _recording
-    before, _recording = _recording, False
+    before, _recording = _recording, on
     try:
-        yield
+        yield before
     finally:
         _recording = before
+
+
+def no_grad() -> AbstractContextManager[Any]:
+    """`with tg.no_grad():` nothing is recorded; results are constants."""
+    return recording(False)
+
+
+class ShapeError(ValueError):
+    """Arguments that do not fit together, told in full by the operation that found out."""
 
 
 class Operation:
@@ -91,15 +100,17 @@ class Operation:
         self.shapes.append(self.parameters.index(argument))
         slots[wanted] = len(slots)
 
-    def record(self, arguments: Sequence[Any], inputs: tuple, mask: int, y: Array) -> Tensor:
+    def record(self, arguments: Sequence[Any], inputs: Sequence, mask: int, y: Array) -> Tensor:
         """The output as a Tensor with its node."""
-        keep = self.keep[mask]
-        kept = [a if k else None for a, k in zip((y, *arguments), keep, strict=True)]
-        kept += [arguments[i].shape for i in self.shapes]
-        return Tensor(y, Node(self, inputs, tuple(kept), y))
+        kept = [a if k else None for a, k in zip((y, *arguments), self.keep[mask], strict=False)]
+        if self.shapes:
+            kept += [arguments[i].shape for i in self.shapes]
+        return Tensor(y, Node(self, tuple(inputs), tuple(kept), y))
 
     def explain(self, arguments: Sequence[Any], error: Exception) -> Exception:
         """The error that a caller should see: the operation, its arguments, the cause."""
+        if isinstance(error, ShapeError):
+            return error
         described = ", ".join(_describe(a) for a in arguments)
         kinds = {BACKEND_OF[type(a)].name for a in arguments if type(a) in ARRAY_TYPES}
         if len(kinds) > 1:
@@ -140,8 +151,10 @@ def primitive(
     if not any(rules):
         raise TypeError(f"primitive: {name!r} has no rule; use constant() if it has no derivative.")
     op = Operation(name, forward, rules)
-    arity = len(op.parameters)
-    make = _unary if arity == 1 else _binary if arity == 2 and len(rules) == 2 else _general
+    if len(rules) == 1 and rules[0]:
+        make = _unary
+    else:
+        make = _binary if len(rules) == 2 == len(op.parameters) else _general
     return _publish(op, make(op), doc)
 
 
@@ -203,27 +216,28 @@ def _publish(op: Operation, apply: Callable, doc: str | None) -> Callable:
     return apply
 
 
-# The three ways to apply an operation differ in speed only: most calls have one or two arguments.
+# The three ways to apply an operation differ in speed only: most have one or two tensors.
 
 
 def _unary(op: Operation) -> Callable:
+    """One differentiable argument, then settings that are no tensors: axes, shapes, indices."""
     forward = op.forward
-    keep_y, keep_x = op.keep[1]
+    keep_y, keep_x = op.keep[1][:2]
     wants_shape = bool(op.shapes)
 
-    def apply(x: Any) -> Any:
+    def apply(x: Any, *settings: Any) -> Any:
         node = None
         is_tensor = type(x) is Tensor
         if is_tensor:
             node = x._node
             x = x._data
         try:
-            y = forward(BACKEND_OF[type(x)], x)
+            y = forward(BACKEND_OF[type(x)], x, *settings)
         except _EXPLAINED as error:
-            raise op.explain((x,), error) from error
+            raise op.explain((x, *settings), error) from error
         if node is None or not _recording:
             return Tensor(y) if is_tensor else y
-        kept: tuple = (y if keep_y else None, x if keep_x else None)
+        kept: tuple = (y if keep_y else None, x if keep_x else None, *settings)
         if wants_shape:
             kept += (x.shape,)
         return Tensor(y, Node(op, (node,), kept, y))
@@ -268,26 +282,24 @@ def _binary(op: Operation) -> Callable:
 def _general(op: Operation) -> Callable:
     forward = op.forward
     rules = op.rules
+    arity = len(rules)
 
     def apply(*arguments: Any) -> Any:
-        raw = list(arguments)
-        inputs: list[Node | None] = [None] * len(raw)
-        any_tensor = False
-        mask = 0
-        for i, a in enumerate(arguments):
-            if type(a) is Tensor:
-                any_tensor = True
-                raw[i] = a._data
-                if rules[i] is not None and a._node is not None:
-                    inputs[i] = a._node
-                    mask |= 1 << i
+        raw = [a._data if type(a) is Tensor else a for a in arguments]
         try:
             y = forward(_backend_of(raw), *raw)
         except _EXPLAINED as error:
             raise op.explain(raw, error) from error
+        inputs: list[Node | None] = []
+        mask = 0
+        for i, a in enumerate(arguments[:arity]):
+            node = a._node if type(a) is Tensor and rules[i] is not None else None
+            if node is not None:
+                mask |= 1 << i
+            inputs.append(node)
         if mask and _recording:
-            return op.record(raw, tuple(inputs), mask, y)
-        return Tensor(y) if any_tensor else y
+            return op.record(raw, inputs, mask, y)
+        return Tensor(y) if Tensor in map(type, arguments) else y
 
     return apply
 
@@ -319,28 +331,3 @@ def _picker(positions: list[int]) -> Callable[[Sequence], tuple]:
         only = positions[0]
         return lambda kept: (kept[only],)
     return itemgetter(*positions)
-
-
-class _UfuncGuard:
-    """`Tensor.__array_ufunc__`, which NumPy reads on the class and CuPy on the instance.
-
-    CuPy wants None there, to leave `array * tensor` to the tensor. NumPy would do the same for
-    None, but then `np.exp(tensor)` fails without naming the remedy, so NumPy gets a function.
-    """
-
-    def __get__(self, tensor: Tensor | None, cls: type) -> Any:
-        return self.on_numpy_ufunc if tensor is None else None
-
-    @staticmethod
-    def on_numpy_ufunc(
-        tensor: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
-    ) -> Any:
-        op = PRIMITIVES.get(ufunc.__name__)
-        if ufunc.nin == 2 and op is not None and method == "__call__" and not kwargs:
-            return op(*inputs)  # an operator with an array on its left
-        name = ufunc.__name__
-        raise TypeError(f"np.{name} cannot record what it does to a Tensor; use tg.{name}, or "
-                        f"np.{name}(x.numpy()) for values only.")  # fmt: skip
-
-
-Tensor.__array_ufunc__ = _UfuncGuard()  # type: ignore[attr-defined]

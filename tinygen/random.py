@@ -121,9 +121,19 @@ class Generator:
         self._align()
 
     def _uniform(self, shape: Any, dtype: Any) -> np.ndarray:
-        u = self._draw.random(_as_shape(shape), dtype=np.dtype(dtype))
+        shape = _as_shape(shape)
+        if np.dtype(dtype) == np.float32:
+            # What `self._draw.random` computes, number for number, in two thirds of its time:
+            # 24 bits of each half of a word, the low half first.
+            count = math.prod(shape)
+            halves = self._philox.random_raw((count + 1) // 2).view(np.uint32)[:count]
+            halves >>= np.uint32(8)
+            u = halves.astype(np.float32).reshape(shape)
+            u *= 2.0**-24
+        else:
+            u = np.asarray(self._draw.random(shape, dtype=np.dtype(dtype)))
         self._align()
-        return np.asarray(u)
+        return u
 
     def _align(self) -> None:
         """Drop what is left of the current block, so that (key, counter) is the whole state."""
@@ -133,7 +143,7 @@ class Generator:
         self._philox.state = state
 
     def _deliver(self, array: np.ndarray) -> Array:
-        return array if self.backend.name == "numpy" else self.backend.from_host(array)
+        return self.backend.move(array)
 
 
 def _as_shape(shape: Any) -> tuple[int, ...]:

@@ -5,80 +5,67 @@
 
 from __future__ import annotations
 
-import difflib
-import typing
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from . import nn
 from .backend import use_device
-from .data import BatchLoader, Dataset, load
+from .config import ConfigError, configure, meanings, nearest, setting
+from .data import BatchLoader, Dataset, load, resized
+from .models import dcgan
 from .models.gan import GENERATOR_LOSSES, GANTrainer, mlp
 from .pictures import image_grid, png_bytes, point_cloud
 from .random import Generator
 
-__all__ = ["RECIPES", "ConfigError", "Experiment", "GANConfig", "Recipe", "configure", "find"]
+__all__ = ["RECIPES", "Experiment", "Recipe", "as_dict", "find", "from_dict", "resolve"]
 
-
-class ConfigError(ValueError):
-    """A recipe or a setting does not exist or does not fit; the message says what would."""
+WIDEST = 2**16
 
 
 @dataclass(frozen=True)
-class GANConfig:
-    """Settings of the GAN recipes."""
+class RunConfig:
+    """Settings that every recipe has."""
 
-    data: str = "digits"
-    seed: int = 0
-    device: str = "cpu"
-    steps: int = 40_000
-    batch: int = 64
-    noise: int = 0
-    generator: tuple[int, ...] = (128, 128)
-    discriminator: tuple[int, ...] = (128, 128)
-    slope: float = 0.2
-    output: str = "auto"
-    loss: str = "non-saturating"
-    lr: float = 1e-3
-    beta1: float = 0.5
-    d_steps: int = 1
-    real_label: float = 1.0
-    r1: float = 0.3
-    ema: float = 0.999
-    report_every: int = 100
-    checkpoint_every: int = 5_000
+    data: str = setting("digits", "digits, mnist, fashion-mnist, ring, grid, or an .npz file")
+    seed: int = setting(0, "of all randomness", low=0, high=2**63)
+    device: str = setting("cpu", "cpu, cuda, cuda:1 or auto")
+    steps: int = setting(40_000, "updates of the discriminator", low=1, high=10**9)
+    batch: int = setting(64, low=1, high=2**24)
+    loss: str = setting("non-saturating", "the generator's", choices=GENERATOR_LOSSES)
+    lr: float = setting(1e-3, "of both players' Adam", low=1e-12, high=1e3)
+    beta1: float = setting(0.5, "of both players' Adam", low=0, high=0.9999)
+    d_steps: int = setting(1, "updates of D for each of the generator", low=1, high=10**6)
+    real_label: float = setting(1.0, "what D should say of real examples", low=0.5, high=1)
+    r1: float = setting(0.3, "weight of the R1 penalty on D; 0: none", low=0, high=1e6)
+    ema: float = setting(0.999, "of the averaged generator; 0: none", low=0, high=0.999999)
+    report_every: int = setting(100, "steps", low=1, high=10**9)
+    checkpoint_every: int = setting(5_000, "steps", low=1, high=10**9)
 
 
-HELP = {
-    "data": "digits, mnist, fashion-mnist, ring, grid, or the path of an .npz file",
-    "device": "cpu, cuda, cuda:1 or auto",
-    "steps": "updates of the discriminator",
-    "noise": "features of the noise; 0: as many as an example has",
-    "generator": "widths of the hidden layers",
-    "discriminator": "widths of the hidden layers",
-    "slope": "of the rectifiers where negative; 0: plain ones",
-    "output": "the generator's: sigmoid, linear, or auto: sigmoid for images",
-    "loss": "the generator's: non-saturating or minimax",
-    "lr": "of both players' Adam",
-    "d_steps": "updates of the discriminator for each of the generator",
-    "real_label": "what D should say of real examples; below 1 smooths its labels",
-    "r1": "weight of the R1 gradient penalty on the discriminator; 0: none",
-    "ema": "decay of the moving average of the generator that is sampled; 0: none",
-}
-"""What a setting means, where its name does not say it all."""
+@dataclass(frozen=True)
+class GANConfig(RunConfig):
+    """Settings of the dense GANs."""
 
-OUTPUTS = ("auto", "sigmoid", "linear")
-WIDEST = 2**16
-LIMITS = {
-    "seed": (0, 2**63), "steps": (1, 10**9), "batch": (1, 2**24), "noise": (0, WIDEST),
-    "generator": (1, WIDEST), "discriminator": (1, WIDEST), "slope": (0, 1), "lr": (1e-12, 1e3),
-    "beta1": (0, 0.9999), "d_steps": (1, 10**6), "real_label": (0.5, 1), "r1": (0, 1e6),
-    "ema": (0, 0.999999), "report_every": (1, 10**9), "checkpoint_every": (1, 10**9),
-}  # fmt: skip
-"""The least and the greatest value of a setting, and of each of a list."""
+    noise: int = setting(0, "its length; 0: as an example's", low=0, high=WIDEST)
+    generator: tuple[int, ...] = setting((128, 128), "hidden layers", low=1, high=WIDEST)
+    discriminator: tuple[int, ...] = setting((128, 128), "hidden layers", low=1, high=WIDEST)
+    slope: float = setting(0.2, "of the rectifiers where negative", low=0, high=1)
+    output: str = setting("auto", "auto: sigmoid for images", choices=("auto", "sigmoid", "linear"))
+
+
+@dataclass(frozen=True)
+class DCGANConfig(RunConfig):
+    """Settings of the convolutional GAN."""
+
+    steps: int = setting(1_500, "updates of the discriminator", low=1, high=10**9)
+    lr: float = setting(2e-4, "of both players' Adam", low=1e-12, high=1e3)
+    r1: float = setting(0.0, "weight of the R1 penalty on D; 0: none", low=0, high=1e6)
+    ema: float = setting(0.99, "of the averaged generator; 0: none", low=0, high=0.999999)
+    noise: int = setting(100, "its length", low=1, high=WIDEST)
+    channels: tuple[int, ...] = setting((32, 64, 128), "of the hidden layers", low=1, high=WIDEST)
 
 
 @dataclass
@@ -103,49 +90,101 @@ class Recipe:
 
     name: str
     summary: str
-    defaults: GANConfig
-    build: Callable[[GANConfig], Experiment]
+    defaults: Any
+    build: Callable[[Any], Experiment]
     per_data: Mapping[str, Mapping[str, Any]]  # settings that suit one dataset better
 
 
 def build_gan(config: GANConfig) -> Experiment:
     """Two dense networks against each other, on flattened examples."""
-    # One stream of numbers for each purpose: a change in one leaves the others as they were.
-    of_weights, of_noise, of_order, of_pictures, of_data = (
-        Generator(config.seed, stream=i, device="cpu" if i in (2, 4) else config.device)
-        for i in range(5)
-    )
-    data = load(config.data, of_data)
+    streams = _streams(config)
+    data = load(config.data, streams["data"])
     rows, _ = data.flat()
     features = data.n_features
     noise = config.noise or features
-    with use_device(config.device) as backend:
-        squash = config.output == "sigmoid" or (config.output == "auto" and data.is_image)
-        output = nn.Sigmoid() if squash else None
-        trainer = GANTrainer(
-            mlp(
-                [noise, *config.generator, features], of_weights, slope=config.slope, output=output
-            ),
-            mlp([features, *config.discriminator, 1], of_weights, slope=config.slope),
-            rng=of_noise,
-            noise_features=noise,
-            generator_loss=config.loss,
-            lr=config.lr,
-            betas=(config.beta1, 0.999),
-            d_steps=config.d_steps,
-            real_label=config.real_label,
-            r1=config.r1,
-            ema_decay=config.ema,
-        )
-    loader = BatchLoader((rows,), config.batch, of_order)
-    on_host = backend.name == "numpy"
-    next_row = loader.next_batch
+    squash = config.output == "sigmoid" or (config.output == "auto" and data.is_image)
+    output = nn.Sigmoid() if squash else None
+    sizes = [noise, *config.generator, features], [features, *config.discriminator, 1]
+    with use_device(config.device):
+        generator = mlp(sizes[0], streams["weights"], slope=config.slope, output=output)
+        discriminator = mlp(sizes[1], streams["weights"], slope=config.slope)
+        trainer = _trainer(config, generator, discriminator, streams["noise"], noise)
+    return _experiment(config, trainer, data, rows, streams)
+
+
+def build_dcgan(config: DCGANConfig) -> Experiment:
+    """Two convolutional networks against each other, on images of 32 x 32."""
+    if len(config.channels) != 3:
+        raise ConfigError(f"channels must be three numbers, not {len(config.channels)}.")
+    streams = _streams(config)
+    data = load(config.data, streams["data"])
+    if not data.is_image:
+        raise ConfigError(f"dcgan needs images; {config.data} has examples of shape {data.shape}.")
+    data = resized(data, dcgan.SIZE)
+    colours = data.shape[0] if len(data.shape) == 3 else 1
+    images = data.train.reshape(-1, colours, dcgan.SIZE, dcgan.SIZE)
+    low, middle, high = config.channels
+    with use_device(config.device):
+        generator = dcgan.generator(config.noise, (low, middle, high), colours, streams["weights"])
+        discriminator = dcgan.discriminator((low, middle, high), colours, streams["weights"])
+        noise = (config.noise, 1, 1)
+        trainer = _trainer(config, generator, discriminator, streams["noise"], noise, False)
+    return _experiment(config, trainer, data, images, streams)
+
+
+# -- shared pieces ---------------------------------------------------------------------------------
+
+
+def _streams(config: RunConfig) -> dict[str, Generator]:
+    """A stream of numbers for each purpose: a change in one leaves the others as they were."""
+    names = ("weights", "noise", "order", "pictures", "data")
+    on_host = ("order", "data")
+    return {
+        name: Generator(config.seed, stream=i, device="cpu" if name in on_host else config.device)
+        for i, name in enumerate(names)
+    }
+
+
+def _trainer(
+    config: RunConfig,
+    generator: nn.Module,
+    discriminator: nn.Module,
+    rng: Generator,
+    noise_shape: int | tuple[int, ...],
+    one_batch: bool = True,
+) -> GANTrainer:
+    return GANTrainer(
+        generator,
+        discriminator,
+        rng=rng,
+        noise_shape=noise_shape,
+        generator_loss=config.loss,
+        lr=config.lr,
+        betas=(config.beta1, 0.999),
+        d_steps=config.d_steps,
+        real_label=config.real_label,
+        r1=config.r1,
+        one_batch=one_batch,
+        ema_decay=config.ema,
+    )
+
+
+def _experiment(
+    config: RunConfig,
+    trainer: GANTrainer,
+    data: Dataset,
+    examples: np.ndarray,
+    streams: dict[str, Generator],
+) -> Experiment:
+    loader = BatchLoader((examples,), config.batch, streams["order"])
+    backend = streams["noise"].backend
+    shown = (64 if data.is_image else 1000, *trainer.noise_shape)
     return Experiment(
         trainer,
         data,
-        (lambda: next_row()[0]) if on_host else (lambda: backend.from_host(next_row()[0])),
+        lambda: backend.move(loader.next_batch()[0]),
         _picture_maker(data),
-        of_pictures.normal((64 if data.is_image else 1000, noise)),
+        streams["pictures"].normal(shown),
         config.device,
     )
 
@@ -207,6 +246,13 @@ RECIPES = {
                 "grid": MIXTURE,
             },
         ),
+        Recipe(
+            "dcgan",
+            "a convolutional GAN on images of 32 x 32 (digits are enlarged, MNIST is padded)",
+            DCGANConfig(),
+            build_dcgan,
+            {},
+        ),
     )
 }
 
@@ -217,75 +263,27 @@ RECIPES = {
 def find(name: str) -> Recipe:
     """The recipe of that name."""
     if name not in RECIPES:
-        raise ConfigError(f"unknown recipe {name!r}{_nearest(name, RECIPES)}")
+        raise ConfigError(f"unknown recipe {name!r}{nearest(name, RECIPES)}")
     return RECIPES[name]
 
 
-def configure(recipe: Recipe, settings: Mapping[str, Any]) -> GANConfig:
-    """The recipe's defaults, then what suits the dataset, then `settings`, checked.
-
-    Args:
-        settings: name to value; texts are read as the setting's type: "1e-3", "128,128", "true".
-    """
-    types = typing.get_type_hints(type(recipe.defaults))
-    for name in settings:
-        if name not in types:
-            raise ConfigError(f"unknown setting {name!r}{_nearest(name, types)}")
+def resolve(recipe: Recipe, settings: Mapping[str, Any]) -> Any:
+    """The recipe's defaults, then what suits the dataset, then `settings`, checked."""
     data = str(settings.get("data", recipe.defaults.data))
-    chosen = {**recipe.per_data.get(data, {}), **settings}
-    config = replace(recipe.defaults, **{k: _read(k, v, types[k]) for k, v in chosen.items()})
-    for name, (low, high) in LIMITS.items():
-        values = getattr(config, name)
-        for value in values if isinstance(values, tuple) else (values,):
-            if not low <= value <= high:
-                raise ConfigError(f"{name} must be from {low:g} to {high:g}, not {value:g}.")
-    if config.loss not in GENERATOR_LOSSES:
-        raise ConfigError(f"unknown loss {config.loss!r}{_nearest(config.loss, GENERATOR_LOSSES)}")
-    if config.output not in OUTPUTS:
-        raise ConfigError(f"unknown output {config.output!r}{_nearest(config.output, OUTPUTS)}")
-    return config
+    return configure(recipe.defaults, {**recipe.per_data.get(data, {}), **settings})
 
 
-def as_dict(recipe: Recipe, config: GANConfig) -> dict[str, Any]:
+def as_dict(recipe: Recipe, config: Any) -> dict[str, Any]:
     """The resolved configuration, as config.json holds it."""
     return {"recipe": recipe.name, **asdict(config)}
 
 
-def from_dict(saved: Mapping[str, Any]) -> tuple[Recipe, GANConfig]:
+def from_dict(saved: Mapping[str, Any]) -> tuple[Recipe, Any]:
     """A recipe and its configuration from config.json."""
     recipe = find(str(saved.get("recipe")))
-    return recipe, configure(recipe, {k: v for k, v in saved.items() if k != "recipe"})
+    return recipe, resolve(recipe, {k: v for k, v in saved.items() if k != "recipe"})
 
 
 def settings_of(recipe: Recipe) -> list[tuple[str, Any, str]]:
     """Name, default and meaning of each of a recipe's settings."""
-    return [
-        (f.name, getattr(recipe.defaults, f.name), HELP.get(f.name, "")) for f in fields(GANConfig)
-    ]
-
-
-def _read(name: str, value: Any, kind: Any) -> Any:
-    try:
-        if kind is bool:
-            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
-        if kind in (int, float):
-            number = kind(value)
-            if number - number != 0:  # nan or infinite
-                raise ValueError
-            return number
-        if kind is str:
-            if "\0" in str(value):
-                raise ValueError
-            return str(value)
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(int(part) for part in parts if str(part).strip())
-    except (ValueError, TypeError, KeyError, OverflowError):
-        expected = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-        wanted = expected.get(kind, "whole numbers with commas between, such as 128,128")
-        raise ConfigError(f"{name} must be {wanted}, not {value!r}.") from None
-
-
-def _nearest(name: str, known: Any) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    hint = f"; did you mean {close[0]}?" if close else "."
-    return f": known are {', '.join(known)}{hint}"
+    return meanings(recipe.defaults)

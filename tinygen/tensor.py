@@ -261,6 +261,11 @@ def note_write(array: Array) -> None:
     _last_write[key] = (forget, _newest_write)
 
 
+def newest_write() -> int:
+    """When the latest write happened: nothing that younger nodes keep can be overwritten."""
+    return _newest_write
+
+
 def overwritten(node: Node) -> bool:
     """Whether an array that this node keeps has been written to since the node was made."""
     if node.time > _newest_write or node.kept is None:

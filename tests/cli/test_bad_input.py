@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from tinygen import recipes, runs
 from tinygen.backend import cuda_status
 from tinygen.data import LOADERS
+from tinygen.models.gan import GANTrainer
 
 
 @pytest.fixture
@@ -102,9 +103,16 @@ def test_what_the_parser_refuses_exits_with_2_and_shows_the_usage(run, arguments
     assert "usage: tinygen" in result.err
 
 
-def test_a_rate_that_diverges_stops_in_one_sentence(run):
+def test_a_run_that_diverges_stops_in_one_sentence(run, monkeypatch):
     """A folder is left, for the run did begin: with its losses, and no checkpoint of a wreck."""
-    result = run("train", "gan", "--set", "lr=1000", "--set", "report_every=20", "--steps", 100)
+    step = GANTrainer.step
+
+    def diverge(trainer, batch):
+        losses = step(trainer, batch)
+        return losses if trainer.steps < 3 else {name: float("nan") for name in losses}
+
+    monkeypatch.setattr(GANTrainer, "step", diverge)
+    result = run("train", "gan", "--set", "report_every=1", "--steps", 5)
     assert "(there was no checkpoint yet): try a smaller learning rate" in result.sentence
     for line in Path("runs/gan-digits-1/metrics.jsonl").read_text().splitlines():
         json.loads(line, parse_constant=lambda name: pytest.fail(name))
@@ -299,7 +307,8 @@ junk = st.sampled_from([
     "cpu:7", "--", "-", "é\n", "\udcff", "a" * 300, "minimax", "x.png", "runs/gan-digits-1",
 ])  # fmt: skip
 flags = st.sampled_from(["--data", "--device", "--steps", "--seed", "--out", "-n", "--set"])
-assignments = st.builds("{}={}".format, st.sampled_from([*recipes.HELP, "batch", "no"]), junk)
+SETTINGS = [name for name, _, _ in recipes.settings_of(recipes.find("gan"))]
+assignments = st.builds("{}={}".format, st.sampled_from([*SETTINGS, "batch", "no"]), junk)
 options = st.lists(
     st.tuples(flags, junk) | st.tuples(st.just("--set"), assignments) | st.tuples(junk), max_size=4
 )

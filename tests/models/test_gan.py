@@ -25,7 +25,7 @@ def make_trainer(seed: int = 0, **options) -> GANTrainer:
         mlp([NOISE, HIDDEN, HIDDEN + 4, FEATURES], weights),
         mlp([FEATURES, HIDDEN + 2, HIDDEN + 3, 1], weights, slope=0.2),
         rng=tg.Generator(seed, stream=1),
-        noise_features=NOISE,
+        noise_shape=NOISE,
         **options,
     )
 
@@ -303,7 +303,7 @@ def test_a_gan_learns_a_gaussian():
         mlp([3, 16, 3], weights),
         mlp([3, 16, 1], weights, slope=0.2),
         rng=tg.Generator(1, stream=1),
-        noise_features=3,
+        noise_shape=3,
         lr=2e-3,
         r1=0.1,
         ema_decay=0.99,

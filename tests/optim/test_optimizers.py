@@ -155,7 +155,7 @@ def test_state_is_keyed_by_name(backend):
         "m": (3, 2),
         "v": (3, 2),
     }
-    np.testing.assert_allclose(state["state"]["0.bias"]["m"], np.full(3, 0.1), rtol=1e-6)
+    np.testing.assert_allclose(state["state"]["0.bias"]["m"], np.full(3, 1.0), rtol=1e-6)
     assert all(type(a) is np.ndarray for slots in state["state"].values() for a in slots.values())
     assert optim.SGD(model.parameters(), 0.1).state_dict() == {
         "step": 0,

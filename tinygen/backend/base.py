@@ -8,10 +8,14 @@ and what has a faster form than the obvious one.
 from __future__ import annotations
 
 import math
+from collections.abc import Hashable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
+
+from . import convolution
+from .convolution import Geometry
 
 Array = Any
 """A raw array of some backend: `numpy.ndarray`, `cupy.ndarray`, ..."""
@@ -35,6 +39,10 @@ class Backend:
     def from_host(self, array: np.ndarray) -> Array:
         """Copy a host array to this device."""
         raise NotImplementedError
+
+    def move(self, array: np.ndarray) -> Array:
+        """A host array on this device: copied there, or as it is if this is the host."""
+        return self.from_host(array)
 
     def to_host(self, array: Array) -> np.ndarray:
         """The array on the host; waits for the device (on the host itself: no copy)."""
@@ -62,6 +70,10 @@ class Backend:
         """Sum over `axis` (None: all axes), in the dtype of `x`."""
         raise NotImplementedError
 
+    def column_sum(self, x: Array) -> Array:
+        """The sum over the first axis of a matrix."""
+        return self.sum(x, 0)
+
     def amax(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Largest element along `axis`."""
         raise NotImplementedError
@@ -69,6 +81,10 @@ class Backend:
     def amin(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Smallest element along `axis`."""
         raise NotImplementedError
+
+    def sum_products(self, a: Array, b: Array | None, axes: tuple[int, ...]) -> Array:
+        """Sum of a * b (None: of a) over `axes`, which go; a and b have one shape."""
+        return self.sum(a if b is None else a * b, axes)
 
     # -- special functions ---------------------------------------------------------------------
 
@@ -94,6 +110,33 @@ class Backend:
     def scatter_add(self, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
         """Zeros of `shape` with `values` added at `index`; repeated indices accumulate."""
         raise NotImplementedError
+
+    # -- convolution: see `tinygen.backend.convolution` ------------------------------------------
+
+    column_bytes = 1 << 28
+    """The largest block of columns; a GPU wants few large products."""
+
+    def scratch(
+        self, name: Hashable, shape: tuple[int, ...], dtype: Any, zeros: bool = False
+    ) -> AbstractContextManager[Array]:
+        """An array to work in, as the last user of (name, shape, dtype) left it, or a new one.
+
+        With `zeros`, new ones are zeros: what no user of the name writes stays so.
+        """
+        make = self.zeros if zeros else self.empty
+        return nullcontext(make(shape, dtype=dtype))  # a GPU's memory pool reuses by itself
+
+    def conv2d(self, x: Array, w: Array, geometry: Geometry) -> Array:
+        """y = x * w: (N, C, H, W) and (O, C / groups, KH, KW) to (N, O, OH, OW)."""
+        return convolution.conv2d(self, x, w, geometry)
+
+    def conv2d_input(self, g: Array, w: Array, geometry: Geometry) -> Array:
+        """The gradient of <g, x * w> in x: (N, O, OH, OW) and w to (N, C, H, W)."""
+        return convolution.conv2d_input(self, g, w, geometry)
+
+    def conv2d_weight(self, x: Array, g: Array, geometry: Geometry) -> Array:
+        """The gradient of <g, x * w> in w: x and (N, O, OH, OW) to (O, C / groups, KH, KW)."""
+        return convolution.conv2d_weight(self, x, g, geometry)
 
     # -- fused optimizer updates on flat, contiguous buffers, all in place ------------------------
 
@@ -129,5 +172,10 @@ class Backend:
 
 
 def adam_step_size(lr: float, beta1: float, beta2: float, step: int) -> tuple[float, float]:
-    """Bias corrections folded into two scalars: w -= size * m / (sqrt(v) / root + eps)."""
-    return lr / (1.0 - beta1**step), math.sqrt(1.0 - beta2**step)
+    """All of Adam's scalars, folded into two: w -= size * m / (sqrt(v) + eps * root).
+
+    For moments kept as plain sums, m = beta1 * m + d and v = beta2 * v + d^2, which saves two
+    passes over the arrays against the averages (1 - beta1) * m and (1 - beta2) * v.
+    """
+    root = math.sqrt((1.0 - beta2**step) / (1.0 - beta2))
+    return lr * (1.0 - beta1) / (1.0 - beta1**step) * root, root

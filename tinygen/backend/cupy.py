@@ -146,7 +146,7 @@ class CupyBackend(Backend):
         size, root = adam_step_size(lr, beta1, beta2, step)
         l2 = 0.0 if decoupled else weight_decay
         shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-        _kernel("adam")(g, size * root, 1.0 - beta1, 1.0 - beta2, eps * root, l2, shrink, m, v, w)
+        _kernel("adam")(g, size, beta1, beta2, eps * root, l2, shrink, m, v, w)
 
 
 _KERNELS = {
@@ -159,10 +159,10 @@ _KERNELS = {
         "w -= lr * (nesterov ? d + momentum * velocity : velocity)",
     ),
     "adam": (
-        "T g, T size, T a1, T a2, T eps, T l2, T shrink", "T m, T v, T w",
+        "T g, T size, T beta1, T beta2, T eps, T l2, T shrink", "T m, T v, T w",
         "const T d = g + l2 * w;"
-        "m += a1 * (d - m);"
-        "v += a2 * (d * d - v);"
+        "m = beta1 * m + d;"
+        "v = beta2 * v + d * d;"
         "w = shrink * w - size * m / (sqrt(v) + eps)",
     ),
 }  # fmt: skip

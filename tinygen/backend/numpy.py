@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Hashable
+from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
 from .base import Array, Backend, adam_step_size
+from .scratch import Scratch
 
 # What `a.sum()` and `a.max()` call after 0.1 and 2 us of Python. (Any: the stubs want literals.)
 _sum: Any = np.add.reduce
@@ -23,10 +27,28 @@ class NumpyBackend(Backend):
     name = "numpy"
     library = np
     array_type = np.ndarray
+    column_bytes = 1 << 22  # about what the caches hold
+
+    def __init__(self) -> None:
+        self._scratch = Scratch(limit=1 << 26)
+
+    def scratch(
+        self, name: Hashable, shape: tuple[int, ...], dtype: Any, zeros: bool = False
+    ) -> AbstractContextManager[Array]:
+        """An array to work in, as the last user of (name, shape, dtype) left it, or a new one.
+
+        With `zeros`, new ones are zeros: what no user of the name writes stays so.
+        """
+        make = np.zeros if zeros else np.empty
+        return self._scratch.use((name, shape, dtype), lambda: make(shape, dtype))
 
     def from_host(self, array: np.ndarray) -> Array:
         """A copy of `array`."""
         return np.array(array)
+
+    def move(self, array: np.ndarray) -> Array:
+        """The array itself."""
+        return array
 
     def to_host(self, array: Array) -> np.ndarray:
         """The array itself."""
@@ -49,6 +71,10 @@ class NumpyBackend(Backend):
         """Sum over `axis`, in the dtype of `x`."""
         return _sum(x, axis=axis, keepdims=keepdims)
 
+    def column_sum(self, x: Array) -> Array:
+        """The sum over the first axis, as a product with a row of ones: 2.5 times as fast."""
+        return _ones(len(x), x.dtype).dot(x)
+
     def amax(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Largest element along `axis`."""
         return _max(x, axis=axis, keepdims=keepdims)
@@ -56,6 +82,27 @@ class NumpyBackend(Backend):
     def amin(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
         """Smallest element along `axis`."""
         return _min(x, axis=axis, keepdims=keepdims)
+
+    def sum_products(self, a: Array, b: Array | None, axes: tuple[int, ...]) -> Array:
+        """Sum of a * b (None: of a) over `axes`, in any memory layout, without a temporary.
+
+        einsum adds up one number after the other in its inner loop, so that a long sum is taken in
+        parts; and it is slow where that loop is short, so that a short inner axis is summed later.
+        """
+        letters = "abcdefgh"[: a.ndim]
+        operands = (a,) if b is None else (a, b)
+        later = None
+        if len(axes) > 1 and a.size >= CHUNK:
+            inner = min(range(a.ndim), key=lambda i: abs(a.strides[i]))
+            short = inner in axes and a.shape[inner] < 64
+            later = inner if short else 0 if 0 in axes else None
+        kept = "".join(c for i, c in enumerate(letters) if i not in axes or i == later)
+        formula = f"{','.join(letters for _ in operands)}->{kept}"
+        if axes == (0,) and a.size >= CHUNK:
+            parts = range(0, len(a), 512)
+            return sum(np.einsum(formula, *(x[i : i + 512] for x in operands)) for i in parts)
+        y = np.asarray(np.einsum(formula, *operands))
+        return y if later is None else _sum(y, axis=kept.index(letters[later]))
 
     def erf(self, x: Array) -> Array:
         """The error function to a relative error of 5e-16 (NumPy has none).
@@ -121,30 +168,32 @@ class NumpyBackend(Backend):
     ) -> None:
         """One step of Adam, in cache-sized chunks."""
         size, root = adam_step_size(lr, beta1, beta2, step)
-        scratch = np.empty((2, min(CHUNK, w.size)), dtype=w.dtype)
+        scratch = np.empty(min(CHUNK, w.size), dtype=w.dtype)
         for start in range(0, w.size, CHUNK):
             part = slice(start, start + CHUNK)
             wi, gi, mi, vi = w[part], g[part], m[part], v[part]
-            t, decayed = scratch[:, : wi.size]
+            t = scratch[: wi.size]
             if weight_decay and decoupled:
                 wi *= 1.0 - lr * weight_decay
             elif weight_decay:
-                np.multiply(wi, weight_decay, out=decayed)
-                decayed += gi
-                gi = decayed
-            np.subtract(gi, mi, out=t)
-            t *= 1.0 - beta1
-            mi += t
+                gi = gi + weight_decay * wi
+            mi *= beta1
+            mi += gi
+            vi *= beta2
             np.multiply(gi, gi, out=t)
-            t -= vi
-            t *= 1.0 - beta2
             vi += t
-            # w -= size * m / (sqrt(v) / root + eps), with root moved out of the inner pass
             np.sqrt(vi, out=t)
             t += eps * root
             np.divide(mi, t, out=t)
-            t *= size * root
+            t *= size
             wi -= t
+
+
+@functools.lru_cache(maxsize=64)
+def _ones(n: int, dtype: np.dtype) -> np.ndarray:
+    ones = np.ones(n, dtype=dtype)
+    ones.flags.writeable = False
+    return ones
 
 
 def _visits_each_element_once(index: Any) -> bool:

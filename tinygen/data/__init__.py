@@ -7,6 +7,7 @@ from .idx import read_idx
 from .loader import BatchLoader
 from .mixtures import GRID, MIXTURES, RING, Mixture, sample_mixture
 from .npz import load_npz
+from .resizing import resized
 
 __all__ = [
     "GRID",
@@ -21,5 +22,6 @@ __all__ = [
     "load",
     "load_npz",
     "read_idx",
+    "resized",
     "sample_mixture",
 ]

@@ -110,9 +110,10 @@ class GANTrainer:
     examples as constants, and G's step computes no gradient of D's weights.
 
     Args:
-        generator: noise (N, noise features) to examples (N, features).
+        generator: noise (N, *noise_shape) to examples (N, ...).
         discriminator: examples to logits (N, 1).
         rng: draws the noise.
+        noise_shape: of one draw from the prior, or its length.
         generator_loss: a key of `GENERATOR_LOSSES`.
         lr, betas: of both players' Adam; `lr` is a number, or a pair (G's, D's).
         d_steps: updates of D for each update of G.
@@ -120,6 +121,8 @@ class GANTrainer:
         r1: weight (gamma) of the R1 penalty; 0 for none.
         r1_every: add it once in so many steps, that many times as strong (Karras et al. 2020,
             section 3.1 of "Analyzing and improving the image quality of StyleGAN").
+        one_batch: show D real and generated examples in one batch, which is faster; not for a D
+            with batch norm, whose statistics they must not share.
         ema_decay: keep a moving average of G's weights and sample from it; 0 for none.
     """
 
@@ -129,7 +132,7 @@ class GANTrainer:
         discriminator: nn.Module,
         *,
         rng: Generator,
-        noise_features: int,
+        noise_shape: int | tuple[int, ...],
         generator_loss: str = "non-saturating",
         lr: float | tuple[float, float] = 2e-4,
         betas: tuple[float, float] = (0.5, 0.999),
@@ -137,6 +140,7 @@ class GANTrainer:
         real_label: float = 1.0,
         r1: float = 0.0,
         r1_every: int = 4,
+        one_batch: bool = True,
         ema_decay: float = 0.0,
     ) -> None:
         if generator_loss not in GENERATOR_LOSSES:
@@ -148,12 +152,13 @@ class GANTrainer:
         self.generator = generator
         self.discriminator = discriminator
         self.rng = rng
-        self.noise_features = noise_features
+        self.noise_shape = (noise_shape,) if isinstance(noise_shape, int) else noise_shape
         self.generator_loss = GENERATOR_LOSSES[generator_loss]
         self.d_steps = d_steps
         self.real_label = real_label
         self.r1 = r1
         self.r1_every = r1_every
+        self.one_batch = one_batch
         self.optimizer_g = optim.Adam(generator.named_parameters(), lr=lr_g, betas=betas)
         self.optimizer_d = optim.Adam(discriminator.named_parameters(), lr=lr_d, betas=betas)
         self.average = optim.ExponentialMovingAverage(generator, ema_decay) if ema_decay else None
@@ -162,11 +167,11 @@ class GANTrainer:
         self._is_real: Array = np.empty((0, 1), "float32")
 
     def noise(self, n: int) -> Array:
-        """n draws from the prior, a standard normal: (n, noise_features)."""
-        return self.rng.normal((n, self.noise_features))
+        """n draws from the prior, a standard normal: (n, *noise_shape)."""
+        return self.rng.normal((n, *self.noise_shape))
 
     def step(self, batch: Array) -> dict[str, Tensor]:
-        """Update D on a batch (N, features) of real examples, and G every `d_steps` calls.
+        """Update D on a batch (N, ...) of real examples, and G every `d_steps` calls.
 
         Returns:
             `loss_d` and `loss_g`, 0-d tensors on the device; reading their values waits for it.
@@ -183,9 +188,8 @@ class GANTrainer:
         """One update of D; returns its loss."""
         with no_grad():
             generated = self.generator(Tensor(self.noise(len(real))))
-        # Real and generated in one batch: one pass of larger products, which is faster.
-        both = concatenate([Tensor(real), generated])
-        loss = discriminator_loss(self.discriminator(both), self._labels(len(real)))
+        logits = self._logits(Tensor(real), generated)
+        loss = discriminator_loss(logits, self._labels(len(real)))
         objective = loss
         if self.r1 and self.steps % self.r1_every == 0:
             objective = loss + r1_penalty(self.discriminator, real, self.r1 * self.r1_every)
@@ -200,10 +204,10 @@ class GANTrainer:
         return loss.detach()
 
     def sample(self, n: int, noise: Array | None = None) -> np.ndarray:
-        """n generated examples on the host, (n, features), by the averaged G if there is one.
+        """n generated examples on the host, (n, ...), by the averaged G if there is one.
 
         Args:
-            noise: (n, noise_features) to see how the same draws change as training goes on.
+            noise: (n, *noise_shape) to see how the same draws change as training goes on.
         """
         noise = self.noise(n) if noise is None else noise
         was_training = self.generator.training
@@ -233,6 +237,12 @@ class GANTrainer:
             getattr(self, part).load_state_dict(state[part])
         if self.average:
             self.average.load_state_dict(state["average"])
+
+    def _logits(self, real: Tensor, generated: Tensor) -> Tensor:
+        """D of real examples, then of generated ones: (2N, 1)."""
+        if self.one_batch:
+            return self.discriminator(concatenate([real, generated]))
+        return concatenate([self.discriminator(real), self.discriminator(generated)])
 
     def _labels(self, n: int) -> Array:
         """`real_label` n times, then 0 n times: (2n, 1), made once for each batch size."""

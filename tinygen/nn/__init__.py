@@ -13,11 +13,42 @@ from .activations import (
     Softplus,
     Tanh,
 )
+from .attention import MultiheadAttention, SelfAttention2d
+from .convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
+from .embedding import Embedding
 from .files import load, save
 from .layers import Dropout, Flatten, Linear, Sequential
 from .module import Module, Parameter
+from .normalization import (
+    BatchNorm1d,
+    BatchNorm2d,
+    GroupNorm,
+    InstanceNorm2d,
+    LayerNorm,
+    PixelNorm,
+)
+from .pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveMaxPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+    PixelShuffle,
+    Upsample,
+)
+from .progressive import EqualizedConv2d, EqualizedLinear, MinibatchStdDev
+from .recurrent import GRU, LSTM, RNN
+from .spectral import SpectralNorm
 
 __all__ = [
-    "ELU", "GELU", "Dropout", "Flatten", "Identity", "LeakyReLU", "Linear", "Module", "Parameter",
-    "ReLU", "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "Tanh", "init", "load", "save",
+    "ELU", "GELU", "GRU", "LSTM", "RNN", "AdaptiveAvgPool1d", "AdaptiveAvgPool2d",
+    "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d",
+    "ConvTranspose1d", "ConvTranspose2d", "Dropout", "Embedding", "EqualizedConv2d",
+    "EqualizedLinear", "Flatten", "GroupNorm", "Identity", "InstanceNorm2d", "LayerNorm",
+    "LeakyReLU", "Linear", "MaxPool1d", "MaxPool2d", "MinibatchStdDev", "Module",
+    "MultiheadAttention", "Parameter", "PixelNorm", "PixelShuffle", "ReLU", "SelfAttention2d",
+    "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "SpectralNorm", "Tanh", "Upsample",
+    "init", "load", "save",
 ]  # fmt: skip

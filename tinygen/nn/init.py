@@ -19,9 +19,9 @@ from ..backend import backend_for
 from ..random import Generator
 from ..tensor import Tensor
 
-__all__ = ["constant_", "fans", "gain", "kaiming_normal_", "kaiming_uniform_", "normal_", "ones_",
-           "orthogonal_", "uniform_", "uniform_parameter", "xavier_normal_", "xavier_uniform_",
-           "zeros_"]  # fmt: skip
+__all__ = ["constant_", "dcgan_", "fans", "gain", "kaiming_normal_", "kaiming_uniform_", "normal_",
+           "ones_", "orthogonal_", "uniform_", "uniform_parameter", "xavier_normal_",
+           "xavier_uniform_", "zeros_"]  # fmt: skip
 
 
 def uniform_parameter(
@@ -112,6 +112,23 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
     q, r = np.linalg.qr(rng.on("cpu").normal(tall, dtype="float64"))
     q *= np.where(np.diagonal(r) < 0, -1.0, 1.0)  # without it q is not uniformly distributed
     return _write(tensor, gain * (q if rows >= columns else q.T).reshape(tensor.shape))
+
+
+def dcgan_(module: Any, *, rng: Generator) -> Any:
+    """Every weight of two or more axes N(0, 0.02^2), batch norm's N(1, 0.02^2), every bias 0.
+
+    Radford, Metz & Chintala 2016, "Unsupervised representation learning with deep convolutional
+    generative adversarial networks", section 4. (They do not say how batch norm starts; this is
+    their code.) Other parameters, such as an attention's gamma, are left. Returns the module.
+    """
+    for name, tensor in module.named_parameters():
+        if tensor.ndim > 1:
+            normal_(tensor, 0.0, 0.02, rng=rng)
+        elif name.endswith("weight"):
+            normal_(tensor, 1.0, 0.02, rng=rng)
+        elif name.endswith("bias"):
+            zeros_(tensor)
+    return module
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:

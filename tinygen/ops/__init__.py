@@ -9,6 +9,8 @@ from .arithmetic import (
     add, clip, divide, equal, floor_divide, greater, greater_equal, less, less_equal, logical_and,
     logical_not, logical_or, maximum, minimum, multiply, negative, not_equal, power, subtract, where,
 )
+from .attention import scaled_dot_product_attention
+from .convolution import conv1d, conv2d, conv_transpose1d, conv_transpose2d
 from .einsum import einsum
 from .elementwise import (
     absolute, arccos, arcsin, arctan, astype, ceil, cos, cosh, elu, erf, exp, expm1, floor, gelu,
@@ -23,8 +25,16 @@ from .indexing import diagonal, getitem, scatter_add, take, tril, triu
 from .linalg import (
     cholesky, dot, inv, logdet, matmul, outer, qr, solve, tensordot, trace,
 )
+from .normalization import batch_norm, batch_norm_with, group_norm, layer_norm, pixel_norm
+from .pooling import (
+    adaptive_avg_pool2d, adaptive_max_pool2d, avg_pool1d, avg_pool2d, global_avg_pool2d, global_max_pool2d,
+    max_pool1d, max_pool2d,
+)
 from .reductions import (
     argmax, argmin, cumsum, log_softmax, logsumexp, max, mean, min, norm, prod, softmax, std, sum, var,
+)
+from .resampling import (
+    pad2d, pixel_shuffle, pixel_unshuffle, resize_bilinear2d, upsample_bilinear2d, upsample_nearest2d,
 )
 from .shape import (
     broadcast_to, concatenate, expand_dims, flip, pad, repeat, reshape, split, squeeze, stack, sum_to,
@@ -35,18 +45,22 @@ abs = absolute
 round = round_
 
 __all__ = [
-    "abs", "absolute", "add", "arccos", "arcsin", "arctan", "argmax", "argmin", "astype",
-    "bce_with_logits", "bce_with_logits_reference", "broadcast_to", "ceil", "cholesky", "clip",
-    "concatenate", "cos", "cosh", "cumsum", "diagonal", "divide", "dot", "einsum", "elu",
-    "equal", "erf", "exp", "expand_dims", "expm1", "flip", "floor", "floor_divide", "gelu",
-    "getitem", "greater", "greater_equal", "inv", "isfinite", "isnan", "leaky_relu", "less",
-    "less_equal", "linear", "linear_reference", "log", "log1p", "log_softmax", "logdet",
-    "logical_and", "logical_not", "logical_or", "logsumexp", "matmul", "max", "maximum", "mean",
-    "min", "minimum", "mse", "mse_reference", "multiply", "negative", "norm", "not_equal",
-    "one_hot", "ones_like", "outer", "pad", "power", "prod", "qr", "reciprocal", "relu",
-    "repeat", "reshape", "round", "scatter_add", "sigmoid", "sign", "silu", "sin", "sinh",
-    "softmax", "softmax_cross_entropy", "softmax_cross_entropy_reference", "softplus", "solve",
-    "split", "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "sum_to",
-    "swapaxes", "take", "tan", "tanh", "tensordot", "trace", "transpose", "tril", "triu", "var",
+    "abs", "absolute", "adaptive_avg_pool2d", "adaptive_max_pool2d", "add", "arccos", "arcsin",
+    "arctan", "argmax", "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm",
+    "batch_norm_with", "bce_with_logits", "bce_with_logits_reference", "broadcast_to", "ceil",
+    "cholesky", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
+    "cos", "cosh", "cumsum", "diagonal", "divide", "dot", "einsum", "elu", "equal", "erf", "exp",
+    "expand_dims", "expm1", "flip", "floor", "floor_divide", "gelu", "getitem", "global_avg_pool2d",
+    "global_max_pool2d", "greater", "greater_equal", "group_norm", "inv", "isfinite", "isnan",
+    "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linear_reference", "log", "log1p",
+    "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",
+    "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mse_reference",
+    "multiply", "negative", "norm", "not_equal", "one_hot", "ones_like", "outer", "pad", "pad2d",
+    "pixel_norm", "pixel_shuffle", "pixel_unshuffle", "power", "prod", "qr", "reciprocal", "relu",
+    "repeat", "reshape", "resize_bilinear2d", "round", "scaled_dot_product_attention",
+    "scatter_add", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softmax_cross_entropy",
+    "softmax_cross_entropy_reference", "softplus", "solve", "split", "sqrt", "square", "squeeze",
+    "stack", "std", "subtract", "sum", "sum_to", "swapaxes", "take", "tan", "tanh", "tensordot",
+    "trace", "transpose", "tril", "triu", "upsample_bilinear2d", "upsample_nearest2d", "var",
     "where", "zeros_like",
 ]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from ..primitive import PRIMITIVES
 from ..tensor import Tensor
 from . import arithmetic, elementwise, indexing, linalg, reductions, shape
 
@@ -40,15 +43,41 @@ METHODS = {
     "__invert__": arithmetic.logical_not,
     "__getitem__": indexing.getitem,
     "T": property(shape.transpose),
+    "dot": linalg.matmul,  # as arrays have it, for one and two axes
     **{op.__name__: op for op in (
         elementwise.exp, elementwise.log, elementwise.sqrt, elementwise.tanh, elementwise.sigmoid,
         elementwise.relu, elementwise.astype, arithmetic.clip,
         reductions.sum, reductions.mean, reductions.var, reductions.std, reductions.max,
         reductions.min, reductions.prod, reductions.cumsum, reductions.argmax, reductions.argmin,
         reductions.norm, shape.reshape, shape.transpose, shape.swapaxes, shape.squeeze,
-        shape.expand_dims, linalg.dot, linalg.trace,
+        shape.expand_dims, linalg.trace,
     )},
 }  # fmt: skip
 
 for _name, _method in METHODS.items():
     setattr(Tensor, _name, _method)
+
+
+class _UfuncGuard:
+    """`Tensor.__array_ufunc__`, which NumPy reads on the class and CuPy on the instance.
+
+    CuPy wants None there, to leave `array * tensor` to the tensor. NumPy would do the same for
+    None, but then `np.exp(tensor)` fails without naming the remedy, so NumPy gets a function.
+    """
+
+    def __get__(self, tensor: Tensor | None, cls: type) -> Any:
+        return self.on_numpy_ufunc if tensor is None else None
+
+    @staticmethod
+    def on_numpy_ufunc(
+        tensor: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
+    ) -> Any:
+        op = PRIMITIVES.get(ufunc.__name__)
+        if ufunc.nin == 2 and op is not None and method == "__call__" and not kwargs:
+            return op(*inputs)  # an operator with an array on its left
+        name = ufunc.__name__
+        raise TypeError(f"np.{name} cannot record what it does to a Tensor; use tg.{name}, or "
+                        f"np.{name}(x.numpy()) for values only.")  # fmt: skip
+
+
+Tensor.__array_ufunc__ = _UfuncGuard()  # type: ignore[attr-defined]

@@ -35,10 +35,10 @@ _logsumexp = primitive("logsumexp", lambda xp, x, axis, keepdims: _stable_logsum
                            keep_axes(g, x_shape, axis) * exp(x - _finite(keep_axes(y, x_shape, axis))))
 
 _softmax = primitive("softmax", lambda xp, x, axis: _stable_softmax(xp, x, axis),
-                     lambda g, y, axis: y * (g - sum(g * y, axis, keepdims=True)))
+                     lambda g, y, axis: y * (g - _sum(g * y, axis, True)))
 
 _log_softmax = primitive("log_softmax", lambda xp, x, axis: _stable_log_softmax(xp, x, axis),
-                         lambda g, y, axis: g - exp(y) * sum(g, axis, keepdims=True))
+                         lambda g, y, axis: g - exp(y) * _sum(g, axis, True))
 
 # The derivative of the length of a zero vector is taken as 0, the smallest of its subgradients.
 _norm = primitive("norm", lambda xp, x, axis, keepdims: xp.sqrt(xp.sum(x * x, axis, keepdims)),
@@ -189,25 +189,24 @@ def _nonzero(y: Any) -> Any:
     return where(y == 0, 1.0, y)
 
 
-def _shifted(xp: Any, x: Any, axis: Axis) -> tuple[Any, Any]:
-    """x minus its largest element along `axis`, and that element (0 where it is infinite)."""
-    top = xp.amax(x, axis, True)
-    top = xp.where(xp.isfinite(top), top, 0)
-    return x - top, top
+# The largest element is taken out before exp, which then cannot overflow.
 
 
 def _stable_logsumexp(xp: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
-    shifted, top = _shifted(xp, x, axis)
-    y = xp.log(xp.sum(xp.exp(shifted), axis, True)) + top
+    top = xp.amax(x, axis, True)
+    top = xp.where(xp.isfinite(top), top, 0)  # no terms at all: log(0) = -inf, not nan
+    y = xp.log(xp.sum(xp.exp(x - top), axis, True)) + top
     return y if keepdims else xp.squeeze(y, axis=_axes(axis, x.ndim))
 
 
 def _stable_softmax(xp: Any, x: Any, axis: int) -> Any:
-    y = xp.exp(_shifted(xp, x, axis)[0])
+    y = x - xp.amax(x, axis, True)
+    xp.exp(y, out=y)
     y /= xp.sum(y, axis, True)
     return y
 
 
 def _stable_log_softmax(xp: Any, x: Any, axis: int) -> Any:
-    shifted, _ = _shifted(xp, x, axis)
-    return shifted - xp.log(xp.sum(xp.exp(shifted), axis, True))
+    y = x - xp.amax(x, axis, True)
+    y -= xp.log(xp.sum(xp.exp(y), axis, True))
+    return y

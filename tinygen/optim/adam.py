@@ -20,8 +20,9 @@ class Adam(Optimizer):
         w = w - lr * (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + eps)       for t = 1, 2, ...
 
     Kingma & Ba 2015, "Adam: a method for stochastic optimization", algorithm 1; `weight_decay` is
-    PyTorch's addition. The bias corrections are folded into two numbers before the pass over the
-    arrays, so results differ from the formula as written in the last digits.
+    PyTorch's addition. The arrays of the state hold m / (1 - beta1) and v / (1 - beta2), and all
+    scalars are folded into two numbers before the pass over the arrays, so results differ from the
+    formula as written in the last digits.
 
     Args:
         params: see `Optimizer`.

@@ -1,0 +1,119 @@
+"""`python -m benchmarks [WORKLOAD ...] [--against torch,dezero,numpy] [--threads 1,2] [--save]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from . import imports, machine, memory, ops, peers, report, steps
+from .timing import threads
+from .workloads import WORKLOADS
+
+HERE = Path(__file__).parent
+ALL = ["ops", *WORKLOADS, "memory", "import"]
+BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+
+
+def main(argv: list[str] | None = None) -> int:
+    options = parse(sys.argv[1:] if argv is None else argv)
+    results = run(options)
+    text = report.render(results)
+    print(text, end="")
+    if options.json:
+        write_json(options.json, results)
+    if options.save:
+        write_json(HERE / "results" / "cpu.json", results)
+        write_table(HERE / "README.md", text)
+    return 0
+
+
+def parse(argv: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(ALL)}")
+    parser.add_argument("--against", default="torch,dezero,numpy", help="peers, or none")
+    parser.add_argument("--threads", default="1,2", help="counts to measure with, such as 1,2")
+    parser.add_argument("--rounds", type=int, default=None, help="steps of each competitor")
+    parser.add_argument("--json", type=Path, help="write the results to this file")
+    parser.add_argument(
+        "--save", action="store_true", help="renew results/cpu.json and the table in README.md"
+    )
+    options = parser.parse_args(argv)
+    unknown = set(options.workloads) - set(ALL)
+    if unknown:
+        parser.error(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(ALL)}")
+    options.workloads = options.workloads or ALL
+    options.against = [n for n in options.against.split(",") if n not in ("", "none")]
+    unknown = set(options.against) - set(peers.ADAPTERS)
+    if unknown:
+        parser.error(f"unknown {', '.join(sorted(unknown))}; known: {', '.join(peers.ADAPTERS)}")
+    cores = machine.cores()
+    options.threads = [int(n) for n in options.threads.split(",")]
+    if not all(1 <= n <= cores for n in options.threads):
+        parser.error(f"--threads: this machine has {cores} cores")
+    return options
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure what was asked for."""
+    # tracemalloc slows what it traces and import times want fresh interpreters: both go first.
+    found: dict[str, Any] = {"ops": [], "steps": [], "memory": None, "import": None}
+    if "memory" in options.workloads:
+        note("memory")
+        found["memory"] = memory.measure()
+    if "import" in options.workloads:
+        note("import")
+        found["import"] = imports.measure()
+    competing = peers.load(options.against)
+    load = machine.Load()
+    if "ops" in options.workloads:
+        for chain, trained in ops.CHAINS.items():
+            note(f"ops, {chain}")
+            with threads(1):
+                measured = ops.measure(competing.adapters, trained, options.rounds or 100)
+            found["ops"].append({"chain": chain, "peers": measured})
+    for name in (n for n in options.workloads if n in WORKLOADS):
+        for count in options.threads:
+            found["steps"].append(run_steps(name, count, competing, options.rounds))
+    return {
+        "date": date.today().isoformat(),
+        "machine": machine.facts(competing.versions()),
+        "others_cores": load.others(),
+        "missing": competing.missing,
+        **found,
+    }
+
+
+def run_steps(name: str, count: int, competing: peers.Peers, rounds: int | None) -> dict[str, Any]:
+    workload = WORKLOADS[name]
+    rounds = rounds or workload.rounds
+    note(f"{name}, {count} thread{'s' if count > 1 else ''}, {rounds} rounds")
+    load = machine.Load()
+    with threads(count):
+        measured = steps.measure(workload, competing, count, rounds)
+    others = load.others()
+    return {"workload": name, "threads": count, "rounds": rounds, "others_cores": others,
+            "peers": measured}  # fmt: skip
+
+
+def note(what: str) -> None:
+    print(f"... {what}", file=sys.stderr, flush=True)
+
+
+def write_json(path: Path, results: dict[str, Any]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(results, indent=1, default=float) + "\n")
+
+
+def write_table(path: Path, text: str) -> None:
+    """Put the report between the marks in README.md."""
+    before, _, rest = path.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    path.write_text(f"{before}{BEGIN}\n{text}{END}{after}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

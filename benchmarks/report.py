@@ -1,0 +1,114 @@
+"""Results as Markdown: the tables that the command prints and that README.md holds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .machine import describe_load, is_busy
+from .ops import PHASES
+from .peers import REFERENCE
+from .workloads import WORKLOADS
+
+ENGINE_MARKS = {"forward": 1.5, "backward": 2.5}
+
+
+def render(results: dict[str, Any]) -> str:
+    """The whole report."""
+    sections = [_heading(results)]
+    busy = is_busy(results["others_cores"])
+    for entry in results["ops"]:
+        sections.append("\n".join(_ops(entry, busy)))
+    for entry in results["steps"]:
+        sections.append("\n".join(_steps(entry)))
+    if results.get("memory"):
+        sections.append("\n".join(_memory(results["memory"])))
+    if results.get("import"):
+        sections.append("\n".join(_imports(results["import"])))
+    return "\n\n".join(sections) + "\n"
+
+
+def _heading(results: dict[str, Any]) -> str:
+    m = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in m["versions"].items())
+    lines = [
+        f"{results['date']}: {m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB; "
+        f"Python {m['python']}, NumPy {m['numpy']}; {', '.join(m['blas'])}; {versions}.",
+        describe_load(results["others_cores"]),
+    ]
+    chosen = ", ".join(f"{name}={value}" for name, value in m["environment"].items())
+    lines += [f"**Set in the environment: {chosen}.**"] if chosen else []
+    lines += [f"Missing: {name} ({reason})." for name, reason in results["missing"].items()]
+    return "  \n".join(lines)
+
+
+def _ops(entry: dict[str, Any], busy: bool) -> Iterator[str]:
+    yield f"### ops: a chain of 600 small operations, a and b {entry['chain']}, 1 thread"
+    yield ""
+    yield "Microseconds per operation: median (10th to 90th percentile); beyond NumPy: the engine."
+    yield ""
+    yield "| | " + " | ".join(f"{phase} | beyond NumPy" for phase in PHASES) + " |"
+    yield "|---|" + "---|" * (2 * len(PHASES))
+    for name, found in entry["peers"].items():
+        cells = []
+        for phase in PHASES:
+            s = found[phase]
+            by_hand = name == "numpy"
+            if by_hand and phase not in ENGINE_MARKS:
+                cells += ["", ""]
+                continue
+            beyond = "" if by_hand or "beyond_numpy" not in s else f"{s['beyond_numpy']:.2f}"
+            if name == "tinygen" and beyond and phase in ENGINE_MARKS:
+                beyond += _against(s["beyond_numpy"], ENGINE_MARKS[phase], busy)
+            cells += [f"{s['median']:.2f} ({s['low']:.2f} to {s['high']:.2f})", beyond]
+        yield f"| {name} | " + " | ".join(cells) + " |"
+
+
+def _steps(entry: dict[str, Any]) -> Iterator[str]:
+    workload = WORKLOADS[entry["workload"]]
+    plural = "" if entry["threads"] == 1 else "s"
+    yield f"### {workload.name}, {entry['threads']} thread{plural}"
+    yield ""
+    others = entry["others_cores"]
+    busy = is_busy(others)
+    warning = f" **Others used {others:.2f} cores meanwhile.**" if busy else ""
+    yield f"{workload.summary}. {entry['rounds']} rounds.{warning}"
+    yield ""
+    yield f"| | ms: median (10th to 90th percentile) | ratio to {REFERENCE} |"
+    yield "|---|---|---|"
+    for name, found in entry["peers"].items():
+        ms, ratio = found["ms"], found["ratio"]
+        cell = ""
+        if ratio is not None:
+            cell = f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
+            if name == "tinygen":
+                cell += _against(ratio["median"], workload.mark, busy)
+        yield f"| {name} | {ms['median']:.3f} ({ms['low']:.3f} to {ms['high']:.3f}) | {cell} |"
+
+
+def _memory(entry: dict[str, Any]) -> Iterator[str]:
+    yield "### memory: the peak of a gan-784 step"
+    yield ""
+    yield "| | MB |"
+    yield "|---|---|"
+    for part, size in entry["parts"].items():
+        yield f"| {part} | {size / 1e6:.2f} |"
+    yield f"| **needed** | {entry['needed'] / 1e6:.2f} |"
+    yield f"| **peak, measured** | {entry['peak'] / 1e6:.2f} |"
+    yield f"| **ratio** | {entry['ratio']:.2f}{_against(entry['ratio'], entry['mark'])} |"
+
+
+def _imports(entry: dict[str, Any]) -> Iterator[str]:
+    ms = entry["ms"]
+    yield "### import"
+    yield ""
+    yield (
+        f"`import numpy` {ms['numpy']['median']:.0f} ms, `import tinygen` "
+        f"{ms['tinygen']['median']:.0f} ms ({entry['beyond_numpy_ms']:.0f} ms of its own); "
+        f"loaded beside the standard library: {', '.join(entry['loaded'])}."
+    )
+
+
+def _against(value: float, mark: float, busy: bool = False) -> str:
+    verdict = "not judged" if busy else "met" if value <= mark else "missed"
+    return f"; mark {mark:g}: {verdict}"

@@ -1,0 +1,99 @@
+"""Settings of a recipe: a frozen dataclass whose fields say what they mean and what they may be.
+
+@dataclass(frozen=True)
+class Config:
+    steps: int = setting(1000, "updates", low=1)
+    loss: str = setting("hinge", choices=("hinge", "minimax"))
+
+configure(Config(), {"steps": "2000"})
+"""
+
+from __future__ import annotations
+
+import difflib
+import typing
+from collections.abc import Collection, Mapping
+from dataclasses import field, fields, replace
+from typing import Any
+
+__all__ = ["ConfigError", "configure", "meanings", "nearest", "setting"]
+
+
+class ConfigError(ValueError):
+    """A recipe or a setting does not exist or does not fit; the message says what would."""
+
+
+def setting(
+    default: Any,
+    meaning: str = "",
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: Collection[str] = (),
+) -> Any:
+    """A field with its default, its meaning, and its least and greatest value or its choices.
+
+    Limits of a tuple hold for each of its numbers.
+    """
+    metadata = {"meaning": meaning, "low": low, "high": high, "choices": tuple(choices)}
+    return field(default=default, metadata=metadata)
+
+
+def configure(defaults: Any, settings: Mapping[str, Any]) -> Any:
+    """The defaults with `settings` put in, checked.
+
+    Args:
+        settings: name to value; texts are read as the setting's type: "1e-3", "128,128", "true".
+    """
+    types = typing.get_type_hints(type(defaults))
+    for name in settings:
+        if name not in types:
+            raise ConfigError(f"unknown setting {name!r}{nearest(name, types)}")
+    config = replace(defaults, **{k: _read(k, v, types[k]) for k, v in settings.items()})
+    for f in fields(config):
+        _check(f.name, getattr(config, f.name), f.metadata)
+    return config
+
+
+def meanings(defaults: Any) -> list[tuple[str, Any, str]]:
+    """Name, default and meaning of each setting."""
+    return [(f.name, getattr(defaults, f.name), f.metadata["meaning"]) for f in fields(defaults)]
+
+
+def nearest(name: str, known: Collection[str]) -> str:
+    """The end of an error about an unknown name: the known ones, and the likeliest."""
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"; did you mean {close[0]}?" if close else "."
+    return f": known are {', '.join(known)}{hint}"
+
+
+def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
+    if metadata["choices"] and value not in metadata["choices"]:
+        raise ConfigError(f"unknown {name} {value!r}{nearest(str(value), metadata['choices'])}")
+    if metadata["low"] is None:
+        return
+    low, high = metadata["low"], metadata["high"]
+    for number in value if isinstance(value, tuple) else (value,):
+        if not low <= number <= high:
+            raise ConfigError(f"{name} must be from {low:g} to {high:g}, not {number:g}.")
+
+
+def _read(name: str, value: Any, kind: Any) -> Any:
+    try:
+        if kind is bool:
+            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+        if kind in (int, float):
+            number = kind(value)
+            if number - number != 0:  # nan or infinite
+                raise ValueError
+            return number
+        if kind is str:
+            if "\0" in str(value):
+                raise ValueError
+            return str(value)
+        parts = value.split(",") if isinstance(value, str) else value
+        return tuple(int(part) for part in parts if str(part).strip())
+    except (ValueError, TypeError, KeyError, OverflowError):
+        expected = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
+        wanted = expected.get(kind, "whole numbers with commas between, such as 128,128")
+        raise ConfigError(f"{name} must be {wanted}, not {value!r}.") from None

@@ -1,0 +1,234 @@
+"""Normalisation: BatchNorm1d, BatchNorm2d, LayerNorm, GroupNorm, InstanceNorm2d, PixelNorm.
+
+All are right at every order of derivative, for a weight of 0 and for constant inputs as well.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from .. import ops
+from ..backend import backend_for
+from ..tensor import Tensor
+from .module import Module
+
+__all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "PixelNorm"]
+
+
+def _filled(shape: tuple[int, ...], value: float, dtype: Any, device: str | None) -> Tensor:
+    return Tensor(backend_for(device).full(shape, value, dtype=dtype))
+
+
+class _Affine(Module):
+    """A weight of ones and a bias of zeros, or neither."""
+
+    def _start(self, shape: tuple[int, ...], affine: bool, dtype: Any, device: str | None) -> None:
+        self.weight: Tensor | None = None
+        self.bias: Tensor | None = None
+        if affine:
+            self.weight = _filled(shape, 1.0, dtype, device)
+            self.bias = _filled(shape, 0.0, dtype, device)
+            self.weight.requires_grad = self.bias.requires_grad = True
+
+    def _refuse(self, x: Any, expected: str) -> None:
+        raise ValueError(f"{self!r}: the input must be {expected}, not {x.shape}.")
+
+
+class _BatchNorm(_Affine):
+    ranks: tuple[int, ...]
+    expected: str
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1,
+        affine: bool = True, track_running_stats: bool = True,
+        *, dtype: Any = "float32", device: str | None = None,
+    ) -> None:  # fmt: skip
+        self.num_features, self.eps, self.momentum = num_features, eps, momentum
+        self._start((num_features,), affine, dtype, device)
+        self.running_mean: Tensor | None = None
+        self.running_var: Tensor | None = None
+        if track_running_stats:
+            self.running_mean = _filled((num_features,), 0.0, dtype, device)
+            self.running_var = _filled((num_features,), 1.0, dtype, device)
+            self.num_batches_tracked = _filled((), 0, "int64", device)
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        if x.ndim not in self.ranks or x.shape[1] != self.num_features:
+            self._refuse(x, self.expected.replace("C", str(self.num_features)))
+        mean, var = self.running_mean, self.running_var
+        if not self.training and mean is not None and var is not None:
+            return ops.batch_norm_with(x, mean, var, self.weight, self.bias, self.eps)
+        count = x.shape[0] * math.prod(x.shape[2:])
+        if count < 2:
+            raise ValueError(
+                f"{self!r}: needs more than one value per channel to take a mean of, the input "
+                f"{x.shape} has {count}; use a larger batch, or eval()."
+            )
+        y, batch_mean, squares = ops.batch_norm(x, self.weight, self.bias, self.eps)
+        if self.training and mean is not None:
+            self._track(batch_mean, squares * (1.0 / (count - 1)))
+        return y
+
+    def _track(self, mean: Any, var: Any) -> None:
+        """Move the running statistics towards a batch's, in place and without waiting."""
+        seen = self.num_batches_tracked
+        seen[...] = seen._data + 1
+        part: Any = self.momentum
+        if part is None:  # all batches count the same
+            part = (1.0 / seen._data).astype(mean.dtype)
+        for running, new in ((self.running_mean, mean), (self.running_var, var)):
+            assert running is not None
+            running[...] = running._data + part * (new - running._data)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        text = f"{self.num_features}, eps={self.eps}, momentum={self.momentum}"
+        text += "" if self.weight is not None else ", affine=False"
+        return text if self.running_mean is not None else f"{text}, track_running_stats=False"
+
+
+class BatchNorm2d(_BatchNorm):
+    """Each channel standardised over the batch and the image: (N, C, H, W) to the same shape.
+
+    y = (x - mean) / sqrt(var + eps) * weight + bias: Ioffe & Szegedy 2015, "Batch normalization",
+    algorithms 1 and 2. In training, mean and (biased) variance are the batch's, gradients flow
+    through both, and running_mean and the (unbiased) running_var move by `momentum` towards them;
+    in evaluation the running ones are used and the layer is linear. Each training-mode call
+    counts as a batch, also one made again for `checkpoint` or under `no_grad`.
+
+    Args:
+        momentum: weight of the newest batch (1 minus what the article would call momentum); None
+            for the plain average over all batches.
+        affine: have a weight and a bias, (C,), which start at 1 and 0.
+        track_running_stats: without, the batch's statistics serve in evaluation too.
+
+    Raises:
+        ValueError: the input does not fit, or has one value per channel in training.
+    """
+
+    ranks = (4,)
+    expected = "(N, C, H, W)"
+
+
+class BatchNorm1d(_BatchNorm):
+    """Each feature standardised over the batch: (N, C) or (N, C, L); see `BatchNorm2d`."""
+
+    ranks = (2, 3)
+    expected = "(N, C) or (N, C, L)"
+
+
+class LayerNorm(_Affine):
+    """Each example standardised over its last axes: (..., *normalized_shape) to the same shape.
+
+    Ba, Kiros & Hinton 2016, "Layer normalization", eq. 4; the variance is the biased one.
+
+    Args:
+        normalized_shape: lengths of the axes to standardise over; an int for the last one.
+        elementwise_affine: have a weight and (if `bias`) a bias in that shape.
+    """
+
+    def __init__(
+        self, normalized_shape: int | tuple[int, ...], eps: float = 1e-5,
+        elementwise_affine: bool = True, bias: bool = True,
+        *, dtype: Any = "float32", device: str | None = None,
+    ) -> None:  # fmt: skip
+        self.normalized_shape = (
+            (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
+        )
+        self.eps = eps
+        self._start(self.normalized_shape, elementwise_affine, dtype, device)
+        if not bias:
+            self.bias = None
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        axes = len(self.normalized_shape)
+        if tuple(x.shape[-axes:]) != self.normalized_shape:
+            self._refuse(x, f"(..., {', '.join(map(str, self.normalized_shape))})")
+        return ops.layer_norm(x, self.weight, self.bias, axes=axes, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        text = f"{self.normalized_shape}, eps={self.eps}"
+        return text if self.weight is not None else f"{text}, elementwise_affine=False"
+
+
+class GroupNorm(_Affine):
+    """Each group of channels of each example standardised: (N, C, ...) to the same shape.
+
+    Wu & He 2018, "Group normalization", section 3.1. It does not depend on the batch.
+    """
+
+    def __init__(
+        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True,
+        *, dtype: Any = "float32", device: str | None = None,
+    ) -> None:  # fmt: skip
+        if num_groups < 1 or num_channels % num_groups:
+            raise ValueError(
+                f"GroupNorm: num_groups must divide num_channels, not {num_groups} groups of "
+                f"{num_channels} channels."
+            )
+        self.num_groups, self.num_channels, self.eps = num_groups, num_channels, eps
+        self._start((num_channels,), affine, dtype, device)
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        if x.ndim < 2 or x.shape[1] != self.num_channels:
+            self._refuse(x, f"(N, {self.num_channels}, ...)")
+        return ops.group_norm(x, self.num_groups, self.weight, self.bias, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        text = f"{self.num_groups}, {self.num_channels}, eps={self.eps}"
+        return text if self.weight is not None else f"{text}, affine=False"
+
+
+class InstanceNorm2d(_Affine):
+    """Each channel of each image standardised: (N, C, H, W) to the same shape.
+
+    Ulyanov, Vedaldi & Lempitsky 2016, "Instance normalization: the missing ingredient for fast
+    stylization", eq. 1. As in PyTorch there is no weight and bias unless `affine`. Running
+    statistics, which PyTorch offers, are not.
+    """
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, *, affine: bool = False,
+        dtype: Any = "float32", device: str | None = None,
+    ) -> None:  # fmt: skip
+        self.num_features, self.eps = num_features, eps
+        self._start((num_features,), affine, dtype, device)
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        if x.ndim != 4 or x.shape[1] != self.num_features:
+            self._refuse(x, f"(N, {self.num_features}, H, W)")
+        if x.shape[2] * x.shape[3] < 2:
+            self._refuse(x, f"images of more than one pixel (N, {self.num_features}, H, W)")
+        return ops.group_norm(x, self.num_features, self.weight, self.bias, eps=self.eps)
+
+    def extra_repr(self) -> str:
+        """The arguments."""
+        affine = self.weight is not None
+        return f"{self.num_features}, eps={self.eps}" + (", affine=True" if affine else "")
+
+
+class PixelNorm(Module):
+    """The channels of each pixel, divided by their root mean square: (N, C, ...), any C.
+
+    Karras et al. 2018, "Progressive growing of GANs", section 4.2; it has no parameters.
+    """
+
+    def __init__(self, eps: float = 1e-8) -> None:
+        self.eps = eps
+
+    def forward(self, x: Any) -> Any:
+        """The same shape."""
+        if x.ndim < 2:
+            raise ValueError(f"{self!r}: the input must be (N, C, ...), not {x.shape}.")
+        return ops.pixel_norm(x, self.eps)
+
+    def extra_repr(self) -> str:
+        """The constant under the root."""
+        return f"eps={self.eps}"
