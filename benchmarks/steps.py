@@ -10,8 +10,6 @@ from .peers import REFERENCE, Peers
 from .timing import Summary, interleave
 from .workloads import Array, Draw, Maker, Workload
 
-TOLERANCE = 1e-4
-
 
 def measure(workload: Workload, peers: Peers, threads: int, rounds: int) -> dict[str, Any]:
     """Milliseconds of a step and its ratio to the reference, competitor by competitor."""
@@ -43,7 +41,7 @@ def check(workload: Workload, makers: dict[str, Maker], steps: int = 2) -> dict[
         losses[name] = [float(loss) for i in range(steps) for loss in step(i)]
     want = losses["tinygen"]
     for name, found in losses.items():
-        if not np.allclose(found, want, rtol=0, atol=TOLERANCE):
+        if not np.allclose(found, want, rtol=0, atol=workload.tolerance):
             raise RuntimeError(f"{workload.name}: {name} has losses {found}, tinygen {want}")
     return losses
 
@@ -52,7 +50,7 @@ def given_noise() -> Draw:
     """The same draws for whoever asks."""
     rng = np.random.default_rng(2)
 
-    def draw(shape: tuple[int, int]) -> Array:
+    def draw(shape: tuple[int, ...]) -> Array:
         return rng.standard_normal(shape, dtype="float32")
 
     return draw

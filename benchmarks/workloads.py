@@ -7,7 +7,7 @@ that solves it. To add a workload, declare it here and give the adapters a maker
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +17,10 @@ Array = np.ndarray
 Layers = list[tuple[Array, Array]]
 """Weight (out, in) and bias (out,) of dense layers, with rectifiers between them."""
 
-Draw = Callable[[tuple[int, int]], Array]
+State = dict[str, Array]
+"""Arrays by the names that PyTorch and tinygen have for them in a state_dict."""
+
+Draw = Callable[[tuple[int, ...]], Array]
 """Noise of a given shape."""
 
 Step = Callable[[int], Sequence[Any]]
@@ -44,9 +47,42 @@ class Gan:
     betas: tuple[float, float] = (0.5, 0.999)
 
     @property
-    def noise_shape(self) -> int:
-        """What the generator takes."""
-        return self.generator[0][0].shape[1]
+    def noise_shape(self) -> tuple[int, ...]:
+        """Of one draw that the generator takes."""
+        return self.generator[0][0].shape[1:]
+
+
+@dataclass(frozen=True)
+class Dcgan:
+    """The networks of `tinygen.models.dcgan`, batch norm in both; otherwise as `Gan`.
+
+    D sees real and generated examples apart, since they must not share a batch's statistics.
+    """
+
+    generator: State
+    discriminator: State
+    batches: list[Array]
+    channels: tuple[int, int, int] = (64, 128, 256)
+    noise_shape: tuple[int, ...] = (100, 1, 1)
+    lr: float = 2e-4
+    betas: tuple[float, float] = (0.5, 0.999)
+
+
+@dataclass(frozen=True)
+class Critic:
+    """WGAN-GP (Gulrajani et al. 2017, Algorithm 1, lines 6 to 9): one Adam update of the critic.
+
+    loss = mean(C(generated)) - mean(C(real)) + penalty * mean((|grad C(x)| - 1)^2) with x between
+    a real and a generated example. These, and where between them x is, are given: (real, generated,
+    share), so that nothing but the step is timed.
+    """
+
+    layers: Layers
+    batches: list[tuple[Array, Array, Array]]
+    slope: float = 0.2
+    penalty: float = 10.0
+    lr: float = 1e-4
+    betas: tuple[float, float] = (0.0, 0.9)
 
 
 @dataclass(frozen=True)
@@ -66,6 +102,7 @@ class Workload:
     Args:
         mark: the ratio to PyTorch eager that tinygen should stay below.
         draws: whether a step draws noise, which the check replaces by given noise.
+        tolerance: how far apart two competitors' losses may be in the check.
     """
 
     name: str
@@ -73,7 +110,8 @@ class Workload:
     problem: Callable[[], Any]
     rounds: int
     mark: float
-    draws: bool = field(default=False)
+    draws: bool = False
+    tolerance: float = 1e-4
 
 
 def dense(sizes: Sequence[int], rng: np.random.Generator) -> Layers:
@@ -105,6 +143,45 @@ def classifier() -> Classifier:
     )
 
 
+def dcgan_32() -> Dcgan:
+    """G 100-256-128-64-1 and D 1-64-128-256-1, 4x4 kernels: images of 32 x 32, batch 64."""
+    rng = np.random.default_rng(3)
+
+    def state(filters: dict[int, tuple[int, int]], norms: dict[int, int]) -> State:
+        """N(0, 0.02^2), batch norm's weights around 1, as the DCGAN article has it."""
+        found: State = {}
+        for i, shape in filters.items():
+            found[f"{i}.weight"] = rng.normal(0.0, 0.02, (*shape, 4, 4)).astype("float32")
+        for i, features in norms.items():
+            found[f"{i}.weight"] = rng.normal(1.0, 0.02, features).astype("float32")
+            found[f"{i}.bias"] = np.zeros(features, "float32")
+            found[f"{i}.running_mean"] = np.zeros(features, "float32")
+            found[f"{i}.running_var"] = np.ones(features, "float32")
+            found[f"{i}.num_batches_tracked"] = np.array(0)
+        return found
+
+    return Dcgan(
+        state({0: (100, 256), 3: (256, 128), 6: (128, 64), 9: (64, 1)}, {1: 256, 4: 128, 7: 64}),
+        state({0: (64, 1), 2: (128, 64), 5: (256, 128), 8: (1, 256)}, {3: 128, 6: 256}),
+        [rng.random((64, 1, 32, 32), dtype="float32") for _ in range(BATCHES)],
+    )
+
+
+def wgan_gp_2d() -> Critic:
+    """2-128-128-1, batch 256: points of the plane, a step that differentiates a gradient."""
+    rng = np.random.default_rng(4)
+    layers = dense([2, 128, 128, 1], rng)
+    shapes = (256, 2), (256, 2), (256, 1)
+    return Critic(
+        layers,
+        [
+            (rng.standard_normal(real, "float32") + 2.0, rng.standard_normal(generated, "float32"),
+             rng.random(share, "float32"))
+            for real, generated, share in [shapes] * BATCHES
+        ],
+    )  # fmt: skip
+
+
 WORKLOADS = {
     w.name: w
     for w in (
@@ -112,5 +189,10 @@ WORKLOADS = {
                  gan_784, rounds=100, mark=0.95, draws=True),
         Workload("classifier", "64-32-10, batch 32, softmax cross-entropy, Adam",
                  classifier, rounds=400, mark=0.30),
+        Workload("dcgan-32", "G 100-256-128-64-1, D 1-64-128-256-1, 4x4 kernels, batch norm, "
+                 "batch 64 of 32x32, Adam: a step of each",
+                 dcgan_32, rounds=20, mark=1.3, draws=True),
+        Workload("wgan-gp-2d", "a critic 2-128-128-1, batch 256, gradient penalty, Adam",
+                 wgan_gp_2d, rounds=200, mark=0.6),
     )
 }  # fmt: skip

@@ -24,6 +24,10 @@ slope = tg.grad(y, x, create_graph=True)
 rows = [tg.grad(slope[i], x, retain_graph=True) for i in range(3)]
 show("d2y/dx2", tg.stack(rows))
 
+# What y remembers: each operation, and the bytes that its derivative will read.
+tg.draw_graph(y, "graph.svg", names={"x": x})
+print("graph.svg")
+
 # What is asked for decides what is computed. Nothing is stored in x, so nothing needs clearing.
 w = tg.tensor([[0.5, -1.0, 1.0]], requires_grad=True)
 loss = tg.mean((w @ x - 1.0) ** 2)
@@ -36,5 +40,6 @@ show("dloss/dw", tg.grad(loss, w))
 #   [-0.2527   0.0000   1.0000]
 #   [ 0.0000   2.0000   0.0000]
 #   [ 1.0000   0.0000  -0.6216]
+# graph.svg
 # dloss/dw
 #   [ 4.0000   0.0000  -2.0000]

@@ -16,6 +16,7 @@ import numpy as np
 
 from . import __version__, recipes, runs
 from .backend import DeviceError, cuda_status, default_device
+from .backend.numpy import keep_freed_memory
 from .config import ConfigError
 from .data import LOADERS, DataError
 from .metrics import Judge
@@ -35,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     What cannot be done is told in one sentence on stderr. A traceback is a bug.
     """
     options = _parser().parse_args(arguments)
+    keep_freed_memory()
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:

@@ -75,7 +75,7 @@ def gan(problem: Gan, draw: Draw | None = None) -> Step:
     random = np.random.default_rng(0)
 
     def noise() -> Array:
-        shape = (n, problem.noise_shape)
+        shape = (n, *problem.noise_shape)
         return random.standard_normal(shape, dtype="float32") if draw is None else draw(shape)
 
     def step(i: int) -> list[Any]:

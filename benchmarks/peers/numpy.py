@@ -91,7 +91,7 @@ def bce(s: Array, target: Any) -> tuple[Array, Array]:
     return np.add.reduce(loss, axis=None) * (1.0 / s.size), slope
 
 
-def normal(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
+def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     """Box and Muller's transform."""
     u = rng.random((2, shape[0] * shape[1] // 2), dtype="float32")
     radius, angle = u
@@ -117,7 +117,7 @@ def gan(problem: Gan, draw: Draw | None = None) -> Step:
     both = np.empty((2 * n, features), "float32")
 
     def noise() -> Array:
-        shape = (n, problem.noise_shape)
+        shape = (n, *problem.noise_shape)
         return normal(rng, shape) if draw is None else draw(shape)
 
     def step(i: int) -> list[Any]:

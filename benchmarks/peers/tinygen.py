@@ -1,25 +1,38 @@
-"""tinygen itself, as its users run it: the GANTrainer, and a training loop of four lines."""
+"""tinygen itself, as its users run it: the GANTrainer, and training loops of a few lines."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import tinygen as tg
+from tinygen.models import dcgan
 from tinygen.models.gan import GANTrainer, mlp
 
 from ..ops import Chain
-from ..workloads import Classifier, Draw, Gan, Layers, Maker, Step
+from ..workloads import Classifier, Critic, Dcgan, Draw, Gan, Layers, Maker, Step
 
 VERSION = tg.__version__
 
 
-def network(layers: Layers) -> tg.nn.Sequential:
+def network(layers: Layers, slope: float = 0.0) -> tg.nn.Sequential:
     """Dense layers with these weights."""
     sizes = [layers[0][0].shape[1], *(len(bias) for _, bias in layers)]
-    model = mlp(sizes, tg.Generator(0))
+    model = mlp(sizes, tg.Generator(0), slope=slope)
     for p, array in zip(model.parameters(), (a for pair in layers for a in pair), strict=True):
         p[...] = array
     return model
+
+
+def players(problem: Gan | Dcgan) -> tuple[tg.nn.Sequential, tg.nn.Sequential]:
+    """G and D."""
+    if isinstance(problem, Gan):
+        return network(problem.generator), network(problem.discriminator)
+    rng = tg.Generator(0)
+    g = dcgan.generator(problem.noise_shape[0], problem.channels, 1, rng)
+    d = dcgan.discriminator(problem.channels, 1, rng)
+    g.load_state_dict(problem.generator)
+    d.load_state_dict(problem.discriminator)
+    return g, d
 
 
 class Given:
@@ -29,16 +42,16 @@ class Given:
         self.normal = draw
 
 
-def trainer(problem: Gan, draw: Draw | None = None) -> GANTrainer:
-    """The trainer of the `gan` recipe."""
+def trainer(problem: Gan | Dcgan, draw: Draw | None = None) -> GANTrainer:
+    """The trainer of the `gan` and `dcgan` recipes."""
     rng: Any = tg.Generator(0) if draw is None else Given(draw)
     return GANTrainer(
-        network(problem.generator), network(problem.discriminator), rng=rng,
-        noise_shape=problem.noise_shape, lr=problem.lr, betas=problem.betas,
+        *players(problem), rng=rng, noise_shape=problem.noise_shape, lr=problem.lr,
+        betas=problem.betas, one_batch=isinstance(problem, Gan),
     )  # fmt: skip
 
 
-def gan(problem: Gan, draw: Draw | None = None) -> Step:
+def gan(problem: Gan | Dcgan, draw: Draw | None = None) -> Step:
     train = trainer(problem, draw)
     batches = problem.batches
 
@@ -62,9 +75,29 @@ def classifier(problem: Classifier, draw: Draw | None = None) -> Step:
     return step
 
 
+def critic(problem: Critic, draw: Draw | None = None) -> Step:
+    model = network(problem.layers, problem.slope)
+    optimizer = tg.optim.Adam(model.named_parameters(), lr=problem.lr, betas=problem.betas)
+    batches = problem.batches
+
+    def step(i: int) -> list[Any]:
+        real, generated, share = batches[i % len(batches)]
+        x = tg.Tensor(share * real + (1.0 - share) * generated, requires_grad=True)
+        slope = tg.grad(tg.sum(model(x)), x, create_graph=True)
+        penalty = tg.mean((tg.norm(slope, axis=1) - 1.0) ** 2)
+        distance = tg.mean(model(tg.Tensor(real))) - tg.mean(model(tg.Tensor(generated)))
+        loss = problem.penalty * penalty - distance
+        optimizer.step(tg.grad(loss, optimizer.params))
+        return [loss.detach()]
+
+    return step
+
+
 MAKERS: dict[str, dict[str, Maker]] = {
     "gan-784": {"tinygen": gan},
     "classifier": {"tinygen": classifier},
+    "dcgan-32": {"tinygen": gan},
+    "wgan-gp-2d": {"tinygen": critic},
 }
 
 

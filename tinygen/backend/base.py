@@ -86,6 +86,10 @@ class Backend:
         """Sum of a * b (None: of a) over `axes`, which go; a and b have one shape."""
         return self.sum(a if b is None else a * b, axes)
 
+    def relu(self, x: Array) -> Array:
+        """max(x, 0), elementwise."""
+        return self.maximum(x, 0)
+
     # -- special functions ---------------------------------------------------------------------
 
     def erf(self, x: Array) -> Array:

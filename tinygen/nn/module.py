@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..backend import BACKEND_OF, Array, backend_for, host
+from ..backend import Array, backend_for
+from ..state import check_state
 from ..tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
@@ -131,28 +132,10 @@ class Module:
                 and nothing was changed.
         """
         own = dict(self._tensors())
-        given = {name: _on_host(value) for name, value in state.items()}
-        misfits = [
-            f"{name} ({_kind(tensor)}, given {_kind(given[name])})"
-            for name, tensor in own.items()
-            if name in given and not _fits(given[name], tensor)
-        ]
-        problems = [
-            f"{what} {', '.join(names)}"
-            for what, names in (
-                ("missing", [name for name in own if name not in given]),
-                ("unexpected", [name for name in given if name not in own]),
-                ("misfitting", misfits),
-            )
-            if names
-        ]
-        if problems:
-            raise ValueError(
-                f"{type(self).__name__}.load_state_dict changed nothing: {'; '.join(problems)}."
-            )
+        arrays = {name: tensor._data for name, tensor in own.items()}
+        values = check_state(f"{type(self).__name__}.load_state_dict", arrays, state)
         for name, tensor in own.items():
-            backend = backend_for(tensor.device)
-            tensor[...] = backend.from_host(given[name].astype(tensor.dtype))
+            tensor[...] = backend_for(tensor.device).from_host(values[name])
 
     # -- showing -------------------------------------------------------------------------------
 
@@ -185,17 +168,3 @@ def _members(parts: Iterable[tuple[Any, Any]], prefix: str = "") -> Iterator[tup
             yield from _members(enumerate(value), f"{name}.")
         elif isinstance(value, dict):
             yield from _members(value.items(), f"{name}.")
-
-
-def _on_host(value: Any) -> np.ndarray:
-    if isinstance(value, Tensor):
-        return value.numpy()
-    return host(value) if type(value) in BACKEND_OF else np.asarray(value)
-
-
-def _fits(value: np.ndarray, tensor: Tensor) -> bool:
-    return value.shape == tensor.shape and np.can_cast(value.dtype, tensor.dtype, "same_kind")
-
-
-def _kind(array: Any) -> str:
-    return f"{array.dtype} {array.shape}"

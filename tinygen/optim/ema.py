@@ -9,9 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..backend import Array, host
+from ..state import check_state
 from ..tensor import Tensor, note_write
 from .flat import Layout, checked, find_packed
-from .state import check_state
 
 __all__ = ["ExponentialMovingAverage"]
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, host
+from ..state import check_state
 from ..tensor import Tensor, note_write
 from .flat import checked, pack
-from .state import check_state
 
 __all__ = ["Optimizer", "Schedule"]
 

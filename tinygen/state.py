@@ -1,4 +1,4 @@
-"""Checking a state before anything is written."""
+"""Saved states: checking all of one before any of it is written."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..backend import BACKEND_OF, Array, host
-from ..tensor import Tensor
+from .backend import BACKEND_OF, Array, host
+from .tensor import Tensor
 
 __all__ = ["check_state"]
 
