@@ -9,12 +9,15 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from . import imports, machine, memory, ops, peers, report, steps
+from tinygen.backend.numpy import keep_freed_memory
+
+from . import convolution, imports, machine, memory, ops, peers, report, steps
 from .timing import threads
 from .workloads import WORKLOADS
 
 HERE = Path(__file__).parent
 ALL = ["ops", *WORKLOADS, "memory", "import"]
+ON_REQUEST = ["convolution"]
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 
 
@@ -33,7 +36,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("workloads", nargs="*", metavar="WORKLOAD", help=f"of {', '.join(ALL)}")
+    parser.add_argument(
+        "workloads", nargs="*", metavar="WORKLOAD",
+        help=f"of {', '.join(ALL)}, which is everything; and on request {', '.join(ON_REQUEST)}",
+    )  # fmt: skip
     parser.add_argument("--against", default="torch,dezero,numpy", help="peers, or none")
     parser.add_argument("--threads", default="1,2", help="counts to measure with, such as 1,2")
     parser.add_argument("--rounds", type=int, default=None, help="steps of each competitor")
@@ -42,9 +48,10 @@ def parse(argv: list[str]) -> argparse.Namespace:
         "--save", action="store_true", help="renew results/cpu.json and the table in README.md"
     )
     options = parser.parse_args(argv)
-    unknown = set(options.workloads) - set(ALL)
+    unknown = set(options.workloads) - {*ALL, *ON_REQUEST}
     if unknown:
-        parser.error(f"unknown {', '.join(sorted(unknown))}; known are {', '.join(ALL)}")
+        known = ", ".join(ALL + ON_REQUEST)
+        parser.error(f"unknown {', '.join(sorted(unknown))}; known are {known}")
     options.workloads = options.workloads or ALL
     options.against = [n for n in options.against.split(",") if n not in ("", "none")]
     unknown = set(options.against) - set(peers.ADAPTERS)
@@ -59,8 +66,11 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure what was asked for."""
+    kept = keep_freed_memory()  # a setting of the process, and so for all competitors alike
     # tracemalloc slows what it traces and import times want fresh interpreters: both go first.
-    found: dict[str, Any] = {"ops": [], "steps": [], "memory": None, "import": None}
+    found: dict[str, Any] = {
+        "ops": [], "steps": [], "convolution": [], "memory": None, "import": None
+    }  # fmt: skip
     if "memory" in options.workloads:
         note("memory")
         found["memory"] = memory.measure()
@@ -78,9 +88,12 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for name in (n for n in options.workloads if n in WORKLOADS):
         for count in options.threads:
             found["steps"].append(run_steps(name, count, competing, options.rounds))
+    if "convolution" in options.workloads:
+        for count in options.threads:
+            found["convolution"].append(run_convolution(count, competing, options.rounds))
     return {
         "date": date.today().isoformat(),
-        "machine": machine.facts(competing.versions()),
+        "machine": {**machine.facts(competing.versions()), "keeps_freed_memory": kept},
         "others_cores": load.others(),
         "missing": competing.missing,
         **found,
@@ -96,7 +109,15 @@ def run_steps(name: str, count: int, competing: peers.Peers, rounds: int | None)
         measured = steps.measure(workload, competing, count, rounds)
     others = load.others()
     return {"workload": name, "threads": count, "rounds": rounds, "others_cores": others,
-            "peers": measured}  # fmt: skip
+            "peers": measured, "without": competing.without(name)}  # fmt: skip
+
+
+def run_convolution(count: int, competing: peers.Peers, rounds: int | None) -> dict[str, Any]:
+    rounds = rounds or 15
+    note(f"convolution, {count} thread{'s' if count > 1 else ''}, {rounds} rounds")
+    load = machine.Load()
+    layers = convolution.measure(count, rounds, with_torch="torch" in competing.adapters)
+    return {"threads": count, "rounds": rounds, "others_cores": load.others(), "layers": layers}
 
 
 def note(what: str) -> None:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.convolution [--threads 1,2] [--rounds 15]`: DCGAN-32's layers, one by one.
+"""`python -m benchmarks convolution [--threads 1,2] [--rounds 15]`: DCGAN-32's layers, one by one.
 
 Milliseconds of a layer's forward, input gradient and weight gradient at batch 64, beside PyTorch in
 both of its memory layouts and beside nothing but the matrix product in it. A transposed convolution
@@ -7,7 +7,7 @@ is the input gradient of the convolution in the same row, and the other way roun
 
 from __future__ import annotations
 
-import argparse
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +16,6 @@ import numpy as np
 from tinygen.backend import NUMPY
 from tinygen.backend.convolution import Geometry
 
-from . import machine
 from .timing import Summary, interleave, threads
 
 BATCH = 64
@@ -91,42 +90,25 @@ class Layer:
         }
 
 
-def measure(layer: Layer, torch: Any, count: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Median milliseconds: {pass: {competitor: ms}}, all competitors turn by turn."""
+def measure(count: int, rounds: int, with_torch: bool) -> list[dict[str, Any]]:
+    """Of each layer: its name, Gflop of one pass and {pass: {competitor: median milliseconds}}."""
+    torch = importlib.import_module("torch") if with_torch else None
+    with threads(count):
+        return [
+            {"layer": name, "gigaflop": layer.gigaflop, "ms": _passes(layer, torch, count, rounds)}
+            for name, layer in ((name, Layer(*shape)) for name, shape in LAYERS.items())
+        ]
+
+
+def _passes(layer: Layer, torch: Any, count: int, rounds: int) -> dict[str, dict[str, float]]:
+    """All competitors turn by turn."""
     peers = {"tinygen": layer.tinygen(), "product alone": layer.product()}
     if torch is not None:
-        peers["PyTorch NCHW"] = layer.pytorch(torch, channels_last=False)
-        peers["PyTorch channels-last"] = layer.pytorch(torch, channels_last=True)
+        peers["PyTorch"] = layer.pytorch(torch, channels_last=False)
+        peers["PyTorch, channels-last"] = layer.pytorch(torch, channels_last=True)
     found: dict[str, dict[str, float]] = {}
-    with threads(count):
-        for name in PASSES:
-            steps: Pass = {peer: passes[name] for peer, passes in peers.items()}
-            seconds = interleave(steps, rounds, several=count > 1)
-            found[name] = {peer: Summary.of(1e3 * s).median for peer, s in seconds.items()}
+    for name in PASSES:
+        steps: Pass = {peer: passes[name] for peer, passes in peers.items()}
+        seconds = interleave(steps, rounds, several=count > 1)
+        found[name] = {peer: Summary.of(1e3 * s).median for peer, s in seconds.items()}
     return found
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.convolution", description=__doc__)
-    parser.add_argument("--threads", default="1,2")
-    parser.add_argument("--rounds", type=int, default=15)
-    options = parser.parse_args()
-    try:
-        import torch
-    except ImportError:
-        torch = None
-    for count in map(int, options.threads.split(",")):
-        load = machine.Load()
-        print(f"\n## {count} thread{'s' * (count > 1)}, batch {BATCH}: ms, and tinygen's GFLOP/s\n")
-        for name, shape in LAYERS.items():
-            layer = Layer(*shape)
-            print(name)
-            for what, ms in measure(layer, torch, count, options.rounds).items():
-                rate = 1e3 * layer.gigaflop / ms["tinygen"]
-                figures = ", ".join(f"{peer} {value:.2f}" for peer, value in ms.items())
-                print(f"  {what:16} {figures} ({rate:.0f} GFLOP/s)")
-        print(f"\n{machine.describe_load(load.others())}")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from .convolution import BATCH
 from .machine import describe_load, is_busy
 from .ops import PHASES
 from .peers import REFERENCE
@@ -21,6 +22,8 @@ def render(results: dict[str, Any]) -> str:
         sections.append("\n".join(_ops(entry, busy)))
     for entry in results["steps"]:
         sections.append("\n".join(_steps(entry)))
+    for entry in results.get("convolution", []):
+        sections.append("\n".join(_convolution(entry)))
     if results.get("memory"):
         sections.append("\n".join(_memory(results["memory"])))
     if results.get("import"):
@@ -39,6 +42,11 @@ def _heading(results: dict[str, Any]) -> str:
     chosen = ", ".join(f"{name}={value}" for name, value in m["environment"].items())
     lines += [f"**Set in the environment: {chosen}.**"] if chosen else []
     lines += [f"Missing: {name} ({reason})." for name, reason in results["missing"].items()]
+    if not m.get("keeps_freed_memory", True):
+        lines.append(
+            "**This C library could not be asked to keep freed memory, so steps with large arrays "
+            "spend their time in page faults, every competitor's.**"
+        )
     return "  \n".join(lines)
 
 
@@ -66,13 +74,9 @@ def _ops(entry: dict[str, Any], busy: bool) -> Iterator[str]:
 
 def _steps(entry: dict[str, Any]) -> Iterator[str]:
     workload = WORKLOADS[entry["workload"]]
-    plural = "" if entry["threads"] == 1 else "s"
-    yield f"### {workload.name}, {entry['threads']} thread{plural}"
-    yield ""
-    others = entry["others_cores"]
-    busy = is_busy(others)
-    warning = f" **Others used {others:.2f} cores meanwhile.**" if busy else ""
-    yield f"{workload.summary}. {entry['rounds']} rounds.{warning}"
+    yield from _title(workload.name, entry)
+    busy = is_busy(entry["others_cores"])
+    yield f"{workload.summary}. {entry['rounds']} rounds.{_warning(entry)}"
     yield ""
     yield f"| | ms: median (10th to 90th percentile) | ratio to {REFERENCE} |"
     yield "|---|---|---|"
@@ -84,6 +88,33 @@ def _steps(entry: dict[str, Any]) -> Iterator[str]:
             if name == "tinygen":
                 cell += _against(ratio["median"], workload.mark, busy)
         yield f"| {name} | {ms['median']:.3f} ({ms['low']:.3f} to {ms['high']:.3f}) | {cell} |"
+    if entry.get("without"):
+        yield ""
+        yield f"Not run, having no code for this workload: {', '.join(entry['without'])}."
+
+
+def _convolution(entry: dict[str, Any]) -> Iterator[str]:
+    yield from _title("convolution, layer by layer", entry)
+    yield f"Batch {BATCH}: median ms. {entry['rounds']} rounds.{_warning(entry)}"
+    yield ""
+    names = list(entry["layers"][0]["ms"]["forward"])
+    yield "| | | " + " | ".join(names) + " | tinygen's GFLOP/s |"
+    yield "|---|---|" + "---|" * (len(names) + 1)
+    for layer in entry["layers"]:
+        for what, ms in layer["ms"].items():
+            cells = " | ".join(f"{ms[name]:.2f}" for name in names)
+            rate = 1e3 * layer["gigaflop"] / ms["tinygen"]
+            yield f"| {layer['layer']} | {what} | {cells} | {rate:.0f} |"
+
+
+def _title(name: str, entry: dict[str, Any]) -> Iterator[str]:
+    yield f"### {name}, {entry['threads']} thread{'s' if entry['threads'] > 1 else ''}"
+    yield ""
+
+
+def _warning(entry: dict[str, Any]) -> str:
+    others = entry["others_cores"]
+    return f" **Others used {others:.2f} cores meanwhile.**" if is_busy(others) else ""
 
 
 def _memory(entry: dict[str, Any]) -> Iterator[str]:

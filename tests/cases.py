@@ -15,7 +15,7 @@ import scipy.special
 from convolution_loops import conv2d_loops, conv2d_weight_loops, conv_transpose2d_loops
 
 import tinygen as tg
-from tinygen.examples import EINSUM, EXAMPLES, LABELS, MASK, ROWS, Example
+from tinygen.examples import EINSUM, EXAMPLES, LABELS, MASK, OVERLAPPING, ROWS, Example
 from tinygen.primitive import PRIMITIVES
 
 
@@ -196,6 +196,12 @@ ORACLES = {
     "conv2d_weight": lambda x, g: conv2d_weight_loops(x, g, (2, 2)),
     # -- normalisation
     "centre": lambda x: (x - x.mean((0, 2), keepdims=True)) ** 2,
+    "window_max": lambda x: np.stack(
+        [x[..., max(a, 0) : b].max(3) for a, b in OVERLAPPING], 3) ** 2,
+    "into_windows": lambda v: np.stack(
+        [v[:, :, 0] + v[:, :, 1] * [1, 0], (v[:, :, 1] + v[:, :, 2]) * [0, 1], 0 * v[:, :, 0],
+         v[:, :, 2] * [1, 0]], 2) ** 2,
+    "from_windows": lambda x: x[:, :, [[0, 0], [0, 1], [3, 1]], [0, 1]] ** 2,
     "inverse_std": lambda x: 1 / np.sqrt(x / 5 + 0.01),
     "scale": np.multiply,
     "scale_shift": lambda x, s, b: x * s + b,
@@ -232,9 +238,9 @@ CONSTANTS = {
               lambda x: (x > 0.2) + 0.5 * (x == 0.2)),
     "extreme_shares": (lambda x: PRIMITIVES["extreme_shares"](x, tg.max(x, 1, True), 1),
                        lambda x: x == x.max(1, keepdims=True)),
-    "largest_places": (lambda x: PRIMITIVES["largest_places"](
-        tg.reshape(x, 1, 1, 2, 3), ((0, 2),), ((0, 2), (1, 3))),
-        lambda x: [p // 2 * 3 + p % 2 + i for i in (0, 1) for p in [np.argmax(x[:, i : i + 2])]]),
+    "window_argmax": (lambda x: PRIMITIVES["window_argmax"](
+        tg.reshape(x, 1, 1, 2, 3), ((0, 2), (1, 3)), 3),
+        lambda x: np.stack([np.argmax(x[:, i : i + 2], 1) for i in (0, 1)], 1)[None, None]),
     "leaky_slope": (lambda x: PRIMITIVES["leaky_slope"](x, 0.1), lambda x: np.where(x > 0, 1, 0.1)),
     "one_hot": (lambda x: tg.one_hot(tg.argmax(x, 1), 3, x), lambda x: np.eye(3)[np.argmax(x, 1)]),
 }  # fmt: skip

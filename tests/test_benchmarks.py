@@ -15,14 +15,23 @@ pytest.importorskip("threadpoolctl")
 sys.path.insert(0, str(ROOT))
 
 from benchmarks import __main__ as command  # noqa: E402
-from benchmarks import memory, ops, peers, report, steps  # noqa: E402
+from benchmarks import convolution, memory, ops, peers, report, steps  # noqa: E402
 from benchmarks.workloads import WORKLOADS, gan_784  # noqa: E402
 
 
-@pytest.mark.parametrize("name", WORKLOADS)
+@pytest.mark.parametrize("name", ["gan-784", "classifier"])
 def test_tinygen_has_the_losses_of_numpy_by_hand(name):
     losses = steps.check(WORKLOADS[name], peers.load(["numpy"]).makers(name), steps=3)
     assert list(losses) == ["tinygen", "NumPy by hand"]
+    assert np.all(np.isfinite(losses["tinygen"]))
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize(("name", "count"), [("dcgan-32", 2), ("wgan-gp-2d", 4)])
+def test_tinygen_has_the_losses_of_pytorch(name, count):
+    pytest.importorskip("torch")
+    losses = steps.check(WORKLOADS[name], peers.load(["torch"]).makers(name), steps=count)
+    assert list(losses)[:2] == ["tinygen", peers.REFERENCE]
     assert np.all(np.isfinite(losses["tinygen"]))
 
 
@@ -47,6 +56,25 @@ def test_command_measures_reports_and_writes(tmp_path, capsys):
     assert {entry["chain"] for entry in results["ops"]} == set(ops.CHAINS)
     assert set(results["steps"][0]["peers"]) == {"tinygen", "NumPy by hand"}
     assert results["machine"]["versions"]["numpy"] == np.__version__
+
+
+def test_convolution_is_measured_on_request(monkeypatch, capsys):
+    layer = "1 to 64 at 32x32, 4x4 stride 2"
+    monkeypatch.setattr(convolution, "LAYERS", {layer: convolution.LAYERS[layer]})
+    argv = ["convolution", "--against", "none", "--threads", "1", "--rounds", "1"]
+    assert command.main(argv) == 0
+    shown = capsys.readouterr().out
+    assert all(f"| {layer} | {what} |" in shown for what in convolution.PASSES)
+    assert "convolution" not in command.parse([]).workloads
+
+
+def test_report_lists_peers_without_code_and_memory_that_is_not_kept(monkeypatch, capsys):
+    monkeypatch.setattr(command, "keep_freed_memory", lambda: False)
+    argv = ["wgan-gp-2d", "--against", "numpy", "--threads", "1", "--rounds", "1"]
+    assert command.main(argv) == 0
+    shown = capsys.readouterr().out
+    assert "no code for this workload: numpy." in shown
+    assert "could not be asked to keep freed memory" in shown
 
 
 def test_a_peer_that_cannot_be_imported_is_listed_with_the_reason(monkeypatch):

@@ -95,3 +95,11 @@ def test_shapes_that_do_not_fit_are_named(name):
     function, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
         function()
+
+
+@pytest.mark.parametrize("labels", [[-1, 0, 1, 2], [0, 1, 2, 3]])
+def test_labels_out_of_range_are_refused_on_the_host(labels):
+    with pytest.raises(IndexError, match=r"labels must lie in 0\.\.2"):
+        tg.softmax_cross_entropy(tg.ones(4, 3), tg.tensor(labels))
+    with pytest.raises(IndexError, match=r"labels must lie in 0\.\.2"):
+        tg.one_hot(tg.tensor(labels), 3)

@@ -94,6 +94,37 @@ def test_an_element_that_is_largest_in_several_windows_gets_all_their_gradients(
     assert_array_equal(tg.grad(y, x, cotangent=np.array([[[2.0, 3.0]]])).numpy(), [[[0, 5, 0]]])
 
 
+@pytest.mark.parametrize("layout", ["rows", "channels last"])
+def test_max_pool_writes_to_nothing_and_leaves_channels_last(layout):
+    x = images(2, 3, 5, 6)
+    x = x if layout == "rows" else np.moveaxis(np.moveaxis(x, 1, -1).copy(), -1, 1)
+    before = x.copy()
+    for kernel, stride, padding in ((2, 2, 1), (3, 2, 1), (2, 3, 1), ((5, 6), 1, 0), (3, 1, 0)):
+        y = tg.max_pool2d(x, kernel, stride=stride, padding=padding)
+        assert_array_equal(x, before)
+        assert y.transpose(0, 2, 3, 1).flags.c_contiguous
+    integers = tg.max_pool2d((x * 100).astype("int32"), 3, stride=2, padding=1)
+    assert integers.dtype == np.int32
+    assert_array_equal(integers, tg.max_pool2d(np.trunc(x * 100), 3, stride=2, padding=1))
+
+
+def test_windows_of_minus_infinity_give_the_gradient_to_their_first_element():
+    x = tg.Tensor(np.full((1, 1, 2, 2), -np.inf), requires_grad=True)
+    y = tg.max_pool2d(x, 3, stride=2, padding=1)
+    assert_array_equal(tg.grad(y, x, cotangent=np.ones((1, 1, 1, 1))).numpy(), [[[[1, 0], [0, 0]]]])
+
+
+def test_more_adaptive_windows_than_elements():
+    x = tg.Tensor(images(1, 2, 2, 3), requires_grad=True)
+    y = tg.adaptive_max_pool2d(x, (5, 7))
+    u = np.random.default_rng(1).normal(size=y.shape)
+    (g,) = tg.grad(y, [x], cotangent=u)
+    expected = np.zeros(x.shape)
+    for n, c, i, j in np.ndindex(y.shape):
+        expected[n, c][x.numpy()[n, c] == y.numpy()[n, c, i, j]] += u[n, c, i, j]
+    assert_allclose(g.numpy(), expected)
+
+
 def test_max_pool_of_the_infinite_and_of_nan():
     x = np.full((1, 1, 2, 4), -np.inf)
     assert_array_equal(tg.max_pool2d(x, 2, stride=1, padding=1), np.full((1, 1, 3, 5), -np.inf))

@@ -140,6 +140,8 @@ MASK = np.array([[True, False, True], [False, False, True]])
 ROWS = np.array([[2, 0], [2, 1]])  # row 2 twice
 TARGET = np.array([[0.2, 0.8, 0.0], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0], [0.1, 0.1, 0.8]])
 LABELS = np.array([0, 2, 1, 2])
+OVERLAPPING = ((-1, 1), (0, 2), (1, 4))  # windows of an axis of length 4
+CHOSEN = np.array([[[[1, 1], [0, 1], [2, 0]]]])
 
 
 def _symmetric(a: Any) -> Any:
@@ -269,6 +271,15 @@ OTHERS: list[tuple[str, str | None, Callable, Maker]] = [
     ("conv2d_weight", "conv2d_weight",
      lambda x, g: PRIMITIVES["conv2d_weight"](x, g, Geometry((1, 1), ((0, 0), (0, 0)), (1, 1), 1)),
      normal((2, 2, 4, 3), (2, 3, 3, 2))),
+    # -- pooling
+    ("window_max", "window_max", lambda x: PRIMITIVES["window_max"](x, OVERLAPPING, 3) ** 2,
+     spread((1, 2, 2, 4))),
+    ("into_windows", "into_windows",
+     lambda v: PRIMITIVES["into_windows"](v, like(v, CHOSEN), OVERLAPPING, 2, 4) ** 2,
+     normal((1, 1, 3, 2))),
+    ("from_windows", "from_windows",
+     lambda x: PRIMITIVES["from_windows"](x, like(x, CHOSEN), OVERLAPPING, 2) ** 2,
+     normal((1, 1, 4, 2))),
     # -- normalisation
     ("centre", "centre", lambda x: PRIMITIVES["centre"](x, (3, 1), None) ** 2, normal((2, 3, 4))),
     ("inverse_std", "inverse_std", lambda x: PRIMITIVES["inverse_std"](x, 5, 0.01),

@@ -58,7 +58,13 @@ def gradcheck(
     Raises:
         GradientError: with the order, the input and the element that disagree most, or where the
             output or a gradient has the wrong dtype or shape, or an input was written to.
+        ValueError: there is nothing to check.
     """
+    if order < 1 or directions < 1 or not len(inputs):
+        raise ValueError(
+            "gradcheck: there is nothing to check: order and directions must be at least 1, and "
+            f"there must be an input, not {order}, {directions} and {len(inputs)} inputs."
+        )
     tensors = [x if isinstance(x, Tensor) else Tensor(np.asarray(x)) for x in inputs]
     for i, x in enumerate(tensors):
         if x.dtype.kind != "f":

@@ -63,6 +63,12 @@ class Operation:
     def __init__(self, name: str, forward: Callable, rules: Sequence[Callable | None]) -> None:
         self.name = name
         self.forward = forward
+        for function in (forward, *rules):
+            if function is not None and not hasattr(function, "__code__"):
+                raise TypeError(
+                    f"{name}: {function!r} does not tell the names of its parameters; write a "
+                    "lambda, such as lambda xp, x: xp.tanh(x)."
+                )
         self.parameters = forward.__code__.co_varnames[1 : forward.__code__.co_argcount]
         if {"g", "y"} & set(self.parameters):
             raise TypeError(f"{name}: g and y name the cotangent and the output; rename arguments.")
@@ -118,14 +124,22 @@ class Operation:
                 f"{self.name}({described}): the arguments are on different devices "
                 f"({' and '.join(sorted(kinds))}); move one with .to(device)."
             )
-        for a in arguments:
-            if isinstance(a, list) or type(a) is str:
+        arrays = arguments
+        if isinstance(self.rules, list) and any(self.rules):  # without axes, indices, formulas
+            arrays = [a for a, rule in zip(arguments, self.rules, strict=False) if rule]
+        for a in arrays:
+            unknown = isinstance(error, KeyError) and type(a) not in BACKEND_OF
+            if unknown or isinstance(a, list) or type(a) is str:
                 return TypeError(
                     f"{self.name}: takes tensors, arrays and numbers, not {type(a).__name__}; "
                     "make a tensor with tg.tensor."
                 )
-        kind = TypeError if isinstance(error, KeyError) else type(error)
-        return kind(f"{self.name}({described}): {error}")
+        text = f"{self.name}({described}): {error}"
+        try:
+            return (TypeError if isinstance(error, KeyError) else type(error))(text)
+        except TypeError:  # a kind that is not made from one text, such as NumPy's UFuncTypeError
+            plain = next(k for k in (TypeError, ValueError, IndexError) if isinstance(error, k))
+            return plain(text)
 
 
 PRIMITIVES: dict[str, Callable] = {}
@@ -210,6 +224,7 @@ def constant(name: str, forward: Callable, doc: str | None = None) -> Callable:
 
 def _publish(op: Operation, apply: Callable, doc: str | None) -> Callable:
     apply.__name__ = apply.__qualname__ = op.name
+    apply.__module__ = op.forward.__module__
     apply.__doc__ = doc
     apply.operation = op  # type: ignore[attr-defined]
     PRIMITIVES[op.name] = apply

@@ -119,7 +119,10 @@ def build_dcgan(config: DCGANConfig) -> Experiment:
     streams = _streams(config)
     data = load(config.data, streams["data"])
     if not data.is_image:
-        raise ConfigError(f"dcgan needs images; {config.data} has examples of shape {data.shape}.")
+        raise ConfigError(
+            f"dcgan needs images, and {config.data} has examples of shape {data.shape}: take "
+            "--data digits, say, or train gan on these."
+        )
     data = resized(data, dcgan.SIZE)
     colours = data.shape[0] if len(data.shape) == 3 else 1
     images = data.train.reshape(-1, colours, dcgan.SIZE, dcgan.SIZE)

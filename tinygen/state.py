@@ -30,12 +30,18 @@ def check_state(
         for name, array in own.items()
         if name in values and not _fits(values[name], array)
     ]
+    too_large = [
+        f"{name} ({array.dtype})"
+        for name, array in own.items()
+        if name in values and _fits(values[name], array) and _overflows(values[name], array.dtype)
+    ]
     problems = [
         f"{what} {', '.join(names)}"
         for what, names in (
             ("missing", [*missing, *(name for name in own if name not in values)]),
             ("unexpected", [name for name in values if name not in own]),
             ("misfitting", misfits),
+            ("too large for its type", too_large),
         )
         if names
     ]
@@ -51,7 +57,17 @@ def _on_host(value: Any) -> np.ndarray:
 
 
 def _fits(value: np.ndarray, array: Array) -> bool:
-    return value.shape == array.shape and np.can_cast(value.dtype, array.dtype, "same_kind")
+    """Whether shape and kind are the same: whole numbers where floats belong are a mistake."""
+    kinds = "iu" if array.dtype.kind in "iu" else array.dtype.kind
+    return value.shape == array.shape and value.dtype.kind in kinds
+
+
+def _overflows(value: np.ndarray, dtype: np.dtype) -> bool:
+    with np.errstate(over="ignore"):
+        cast = value.astype(dtype)
+    if dtype.kind == "f":
+        return bool((np.isfinite(value) & ~np.isfinite(cast)).any())
+    return not np.array_equal(cast, value)
 
 
 def _kind(array: Array) -> str:

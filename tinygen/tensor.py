@@ -68,7 +68,11 @@ class Tensor:
 
     @property
     def data(self) -> Array:
-        """The raw array. Assigning to it writes the new values into the existing array."""
+        """The raw array. Assigning to it writes the new values into the existing array.
+
+        Such a write (also `x.data -= step` and `x[...] = value`) is noticed by graphs that need the
+        old values. One through another name for the array, as in `a = x.data; a[0] = 1`, is not.
+        """
         return self._data
 
     @data.setter
@@ -114,7 +118,9 @@ class Tensor:
         return BACKEND_OF[type(self._data)].device_of(self._data)
 
     def numpy(self) -> np.ndarray:
-        """The values as a NumPy array on the host (not a copy if they are there already)."""
+        """The values as a NumPy array on the host: no copy if they are there already, so not to be
+        written to while a graph needs them.
+        """
         return host(self._data)
 
     def item(self) -> Any:

@@ -37,6 +37,10 @@ class Peers:
             for name, maker in adapter.MAKERS.get(workload, {}).items()
         }
 
+    def without(self, workload: str) -> list[str]:
+        """Peers that have no maker for it."""
+        return [name for name, a in self.adapters.items() if not a.MAKERS.get(workload)]
+
     def versions(self) -> dict[str, str]:
         """What was measured."""
         return {name: adapter.VERSION for name, adapter in self.adapters.items()}

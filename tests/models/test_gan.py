@@ -313,3 +313,23 @@ def test_a_gan_learns_a_gaussian():
     samples = trainer.sample(2000)
     np.testing.assert_allclose(samples.mean(0), centre, atol=0.2)
     np.testing.assert_allclose(samples.std(0), spread, rtol=0.4)
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        (np.zeros((0, FEATURES), "float32"), "the batch is empty"),
+        (np.zeros((4, FEATURES)), "the batch is float64, the weights are float32"),
+        (np.zeros((4, FEATURES), "int64"), "the batch is int64"),
+    ],
+)
+def test_batches_that_do_not_fit_are_refused(batch, message):
+    trainer = make_trainer()
+    with pytest.raises(ValueError, match=message):
+        trainer.step(batch)
+    assert trainer.steps == 0
+
+
+def test_smoothed_labels_are_probabilities():
+    with pytest.raises(ValueError, match=r"real_label must lie in \(0, 1\]"):
+        make_trainer(real_label=7.0)

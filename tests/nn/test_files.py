@@ -51,6 +51,17 @@ def test_a_truncated_file(tmp_path, keep):
         nn.load(path)
 
 
+def test_a_file_whose_header_tells_another_type_changes_nothing(tmp_path):
+    path = tmp_path / "model.safetensors"
+    model = make_model(0)
+    nn.save(make_model(1), path)
+    path.write_bytes(path.read_bytes().replace(b'"F32"', b'"I32"', 1))
+    before = model.state_dict()
+    with pytest.raises(ValueError, match=r"changed nothing: misfitting .*given int32"):
+        model.load_state_dict(nn.load(path))
+    assert all(np.array_equal(model.state_dict()[name], a) for name, a in before.items())
+
+
 def test_another_kind_of_file(tmp_path):
     path = tmp_path / "picture.png"
     path.write_bytes(b"\x89PNG" + bytes(range(200)))

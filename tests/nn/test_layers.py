@@ -71,8 +71,11 @@ def test_linear_refuses():
         nn.Linear(0, 3, rng=tg.Generator(0))
     with pytest.raises(TypeError, match="rng"):
         nn.Linear(1, 3)
-    with pytest.raises(ValueError, match="linear: the input has 2 features"):
-        nn.Linear(3, 3, rng=tg.Generator(0))(tg.ones(1, 2))
+    for bias, x in ((True, tg.ones(1, 2)), (False, tg.ones(1, 2)), (True, tg.ones(2, 4, 2))):
+        layer = nn.Linear(3, 3, bias, rng=tg.Generator(0))
+        with pytest.raises(ValueError, match=r"^Linear\(.*linear: the input has 2 fea") as error:
+            layer(x)
+        assert f"(input {x.shape}, weight (3, 3))" in str(error.value)
 
 
 @pytest.mark.parametrize("module", ACTIVATIONS, ids=repr)

@@ -150,6 +150,8 @@ def test_load_lists_every_problem_and_changes_nothing(backend):
     state["other"] = np.zeros(1)
     state["first.weight"] = np.zeros((2, 3), "float32")
     state["count"] = np.zeros(3)
+    state["several.1.0"] = np.zeros(2, "int32")
+    state["by_name.a.weight"] = np.full((1, 1), 1e300)
     with pytest.raises(ValueError, match="changed nothing") as error:
         model.load_state_dict(state)
     message = str(error.value)
@@ -157,6 +159,8 @@ def test_load_lists_every_problem_and_changes_nothing(backend):
     assert "unexpected other;" in message
     assert "first.weight (float32 (3, 2), given float32 (2, 3))" in message
     assert "count (int64 (3,), given float64 (3,))" in message
+    assert "several.1.0 (float32 (2,), given int32 (2,))" in message
+    assert "too large for its type by_name.a.weight (float32)" in message
     for name, array in model.state_dict().items():
         np.testing.assert_array_equal(array, before[name])
 

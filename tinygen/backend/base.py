@@ -111,6 +111,9 @@ class Backend:
 
     # -- writing into arrays -------------------------------------------------------------------
 
+    def check_labels(self, labels: Array, classes: int) -> None:
+        """Raise IndexError for labels outside 0..classes-1, where looking costs no waiting."""
+
     def scatter_add(self, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
         """Zeros of `shape` with `values` added at `index`; repeated indices accumulate."""
         raise NotImplementedError

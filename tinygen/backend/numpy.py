@@ -137,6 +137,14 @@ class NumpyBackend(Backend):
         centre = size * _polynomial(_ERF_CENTRE, np.minimum(size, 1.0) ** 2)
         return np.copysign(np.where(size < 1.0, centre, tail), x)
 
+    def check_labels(self, labels: Array, classes: int) -> None:
+        """Raise IndexError for labels outside 0..classes-1."""
+        # Seen as unsigned, negative labels are the largest: one pass finds both kinds.
+        if labels.size and _max(labels.view(f"u{labels.itemsize}")) >= classes:
+            raise IndexError(
+                f"labels must lie in 0..{classes - 1}, not {_min(labels)}..{_max(labels)}."
+            )
+
     def scatter_add(self, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
         """Zeros of `shape` with `values` added at `index`; repeated indices accumulate."""
         out = np.zeros(shape, dtype=values.dtype)
@@ -210,22 +218,27 @@ class NumpyBackend(Backend):
             wi -= t
 
 
+MOST_ZEROS = 2**24
+"""Elements that are kept of them at most: 64 MiB."""
+
 _zeros = np.zeros(0, np.float32)
 
 
 def _zeros_like(x: np.ndarray) -> Any:
     """Zeros in the shape and memory layout of x, if it is row by row or channels last; else 0."""
     global _zeros
-    if x.dtype != np.float32:
+    if type(x) is not np.ndarray or x.dtype != np.float32 or x.size > MOST_ZEROS:
         return 0
-    if _zeros.size < x.size:
-        _zeros = np.zeros(x.size, np.float32)
-        _zeros.flags.writeable = False
+    zeros = _zeros
+    if zeros.size < x.size:
+        zeros = np.zeros(x.size, np.float32)
+        zeros.flags.writeable = False
+        _zeros = zeros
     if x.flags.c_contiguous:
-        return _zeros[: x.size].reshape(x.shape)
+        return zeros[: x.size].reshape(x.shape)
     if x.ndim == 4 and x.transpose(0, 2, 3, 1).flags.c_contiguous:
         n, c, h, w = x.shape
-        return _zeros[: x.size].reshape(n, h, w, c).transpose(0, 3, 1, 2)
+        return zeros[: x.size].reshape(n, h, w, c).transpose(0, 3, 1, 2)
     return 0
 
 

@@ -148,6 +148,10 @@ class GANTrainer:
             raise ValueError(f"GANTrainer: unknown loss {generator_loss!r}; known are {known}.")
         if d_steps < 1:
             raise ValueError(f"GANTrainer: d_steps must be at least 1, not {d_steps}.")
+        if r1_every < 1:
+            raise ValueError(f"GANTrainer: r1_every must be at least 1, not {r1_every}.")
+        if not 0.0 < real_label <= 1.0:
+            raise ValueError(f"GANTrainer: real_label must lie in (0, 1], not {real_label}.")
         lr_g, lr_d = lr if isinstance(lr, tuple) else (lr, lr)
         self.generator = generator
         self.discriminator = discriminator
@@ -173,9 +177,13 @@ class GANTrainer:
     def step(self, batch: Array) -> dict[str, Tensor]:
         """Update D on a batch (N, ...) of real examples, and G every `d_steps` calls.
 
+        Args:
+            batch: finite (checked when data is loaded, not here), in the dtype of D's weights.
+
         Returns:
             `loss_d` and `loss_g`, 0-d tensors on the device; reading their values waits for it.
         """
+        self._check(batch)
         self._losses["loss_d"] = self.step_discriminator(batch)
         self.steps += 1
         if self.steps % self.d_steps == 0:
@@ -237,6 +245,16 @@ class GANTrainer:
             getattr(self, part).load_state_dict(state[part])
         if self.average:
             self.average.load_state_dict(state["average"])
+
+    def _check(self, batch: Array) -> None:
+        wanted = self.optimizer_d.params[0].dtype
+        if len(batch) == 0:
+            raise ValueError("GANTrainer.step: the batch is empty; give at least one example.")
+        if batch.dtype != wanted:
+            raise ValueError(
+                f"GANTrainer.step: the batch is {batch.dtype}, the weights are {wanted}; convert "
+                f"it with batch.astype({str(wanted)!r})."
+            )
 
     def _logits(self, real: Tensor, generated: Tensor) -> Tensor:
         """D of real examples, then of generated ones: (2N, 1)."""

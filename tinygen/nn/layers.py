@@ -48,7 +48,14 @@ class Linear(Module):
 
     def forward(self, x: Any) -> Any:
         """(..., in_features) to (..., out_features)."""
-        return ops.linear(x, self.weight, self.bias)
+        return self.apply(x, self.weight, self.bias)
+
+    def apply(self, x: Any, weight: Any, bias: Any) -> Any:
+        """The operation; its errors name the layer too."""
+        try:
+            return ops.linear(x, weight, bias)
+        except ValueError as error:
+            raise ValueError(f"{self!r}: {error}") from error
 
     def extra_repr(self) -> str:
         """The arguments."""

@@ -137,6 +137,10 @@ class LayerNorm(_Affine):
         self.normalized_shape = (
             (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
         )
+        if not self.normalized_shape or min(self.normalized_shape) < 1:
+            raise ValueError(
+                f"LayerNorm: normalized_shape must be positive, not {normalized_shape}."
+            )
         self.eps = eps
         self._start(self.normalized_shape, elementwise_affine, dtype, device)
         if not bias:
@@ -189,7 +193,7 @@ class InstanceNorm2d(_Affine):
     """Each channel of each image standardised: (N, C, H, W) to the same shape.
 
     Ulyanov, Vedaldi & Lempitsky 2016, "Instance normalization: the missing ingredient for fast
-    stylization", eq. 1. As in PyTorch there is no weight and bias unless `affine`. Running
+    stylization", eq. 3. As in PyTorch there is no weight and bias unless `affine`. Running
     statistics, which PyTorch offers, are not.
     """
 

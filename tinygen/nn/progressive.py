@@ -49,7 +49,7 @@ class EqualizedLinear(Linear):
         """(..., in_features) to (..., out_features)."""
         factor = self.gain * self.lr_mul / math.sqrt(self.weight.shape[1])
         bias = self.bias if self.bias is None or self.lr_mul == 1.0 else self.bias * self.lr_mul
-        return ops.linear(x, self.weight * factor, bias)
+        return self.apply(x, self.weight * factor, bias)
 
     def extra_repr(self) -> str:
         """The arguments."""

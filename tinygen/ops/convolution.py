@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..backend.convolution import Geometry
 from ..primitive import primitive
 from .fused import column_sum
@@ -148,11 +150,12 @@ def _apply(operation: Any, x: Any, weight: Any, bias: Any, stride: tuple, paddin
 
 def per_axis(name: str, what: str, value: Any, axes: int, least: int) -> tuple[int, ...]:
     """An int for all axes, or a sequence with one for each, none below `least`."""
-    values = (value,) * axes if isinstance(value, int) else tuple(value) if isinstance(value, (tuple, list)) else ()
-    if len(values) != axes or not all(isinstance(v, int) and v >= least for v in values):
+    whole = (int, np.integer)
+    values = (value,) * axes if isinstance(value, whole) else tuple(value) if isinstance(value, (tuple, list)) else ()
+    if len(values) != axes or not all(isinstance(v, whole) and v >= least for v in values):
         raise ValueError(f"{name}: {what} must be an int of {least} or more"
                          f"{('', ' or a pair of them', '', ' or 4 of them')[axes - 1]}, not {value!r}.")  # fmt: skip
-    return values
+    return tuple(map(int, values))
 
 
 def _padding(name: str, padding: Any, axes: int, kernel: tuple, stride: tuple, dilation: tuple) -> list[tuple]:

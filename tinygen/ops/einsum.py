@@ -32,6 +32,7 @@ def einsum(formula: str, *operands: Any) -> Any:
     """
     terms, names = _parse(formula, operands)
     arrays = [_plain(x, term) for x, term in zip(operands, terms, strict=True)]
+    _check_lengths(formula, arrays)
     y, y_names = arrays[0]
     for i, (x, x_names) in enumerate(arrays[1:], start=1):
         later = set(names).union(*(n for _, n in arrays[i + 1 :]))
@@ -95,6 +96,15 @@ def _plain(x: Any, names: str) -> tuple[Any, str]:
             x = getitem(transpose(x, (*at, *rest)), (along,) * len(at))
             return _plain(x, c + "".join(names[i] for i in rest))
     return x, names
+
+
+def _check_lengths(formula: str, arrays: list[tuple[Any, str]]) -> None:
+    """ValueError where a letter stands for axes of two lengths, neither of them 1."""
+    lengths: dict[str, int] = {}
+    for x, names in arrays:
+        for c, n in zip(names, x.shape, strict=True):
+            if n != 1 and lengths.setdefault(c, n) != n:
+                raise ValueError(f"einsum: {c!r} of {formula!r} stands for axes of length {lengths[c]} and {n}.")
 
 
 def _parse(formula: str, operands: tuple) -> tuple[list[str], str]:

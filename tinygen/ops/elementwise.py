@@ -13,54 +13,68 @@ from ..tensor import Tensor
 from .arithmetic import where
 
 exp = primitive("exp", lambda xp, x: xp.exp(x),
-                lambda g, y: g * y)
+                lambda g, y: g * y,
+                doc="The exponential function.")
 
 expm1 = primitive("expm1", lambda xp, x: xp.expm1(x),
                   lambda g, y: g * (y + 1.0),
                   doc="exp(x) - 1, exact for small x.")
 
 log = primitive("log", lambda xp, x: xp.log(x),
-                lambda g, x: g / x)
+                lambda g, x: g / x,
+                doc="The natural logarithm.")
 
 log1p = primitive("log1p", lambda xp, x: xp.log1p(x),
                   lambda g, x: g / (1.0 + x),
                   doc="log(1 + x), exact for small x.")
 
 sqrt = primitive("sqrt", lambda xp, x: xp.sqrt(x),
-                 lambda g, y: g * (0.5 / y))
+                 lambda g, y: g * (0.5 / y),
+                 doc="The square root; its derivative at 0 is infinite.")
 
 square = primitive("square", lambda xp, x: x * x,
-                   lambda g, x: g * (2.0 * x))
+                   lambda g, x: g * (2.0 * x),
+                   doc="x * x.")
 
 reciprocal = primitive("reciprocal", lambda xp, x: 1.0 / x,
-                       lambda g, y: g * (-y * y))
+                       lambda g, y: g * (-y * y),
+                       doc="1 / x.")
 
 sin = primitive("sin", lambda xp, x: xp.sin(x),
-                lambda g, x: g * cos(x))
+                lambda g, x: g * cos(x),
+                doc="The sine of x in radians.")
 
 cos = primitive("cos", lambda xp, x: xp.cos(x),
-                lambda g, x: g * -sin(x))
+                lambda g, x: g * -sin(x),
+                doc="The cosine of x in radians.")
 
 tan = primitive("tan", lambda xp, x: xp.tan(x),
-                lambda g, y: g * (1.0 + y * y))
+                lambda g, y: g * (1.0 + y * y),
+                doc="The tangent of x in radians.")
 
 arcsin = primitive("arcsin", lambda xp, x: xp.arcsin(x),
-                   lambda g, x: g / sqrt(1.0 - x * x))
+                   lambda g, x: g / sqrt(1.0 - x * x),
+                   doc="The inverse of the sine, in [-pi/2, pi/2].")
 
 arccos = primitive("arccos", lambda xp, x: xp.arccos(x),
-                   lambda g, x: -g / sqrt(1.0 - x * x))
+                   lambda g, x: -g / sqrt(1.0 - x * x),
+                   doc="The inverse of the cosine, in [0, pi].")
 
 arctan = primitive("arctan", lambda xp, x: xp.arctan(x),
-                   lambda g, x: g / (1.0 + x * x))
+                   lambda g, x: g / (1.0 + x * x),
+                   doc="The inverse of the tangent, in (-pi/2, pi/2).")
 
 sinh = primitive("sinh", lambda xp, x: xp.sinh(x),
-                 lambda g, x: g * cosh(x))
+                 lambda g, x: g * cosh(x),
+                 doc="The hyperbolic sine.")
 
 cosh = primitive("cosh", lambda xp, x: xp.cosh(x),
-                 lambda g, x: g * sinh(x))
+                 lambda g, x: g * sinh(x),
+                 doc="The hyperbolic cosine.")
 
 tanh = primitive("tanh", lambda xp, x: xp.tanh(x),
-                 lambda g, y: g * (1.0 - y * y))
+                 lambda g, y: g * (1.0 - y * y),
+                 doc="The hyperbolic tangent.")
 
 sigmoid = primitive("sigmoid", lambda xp, x: xp.sigmoid(x),
                     lambda g, y: g * (y * (1.0 - y)),
@@ -74,10 +88,12 @@ erf = primitive("erf", lambda xp, x: xp.erf(x),
                 lambda g, x: g * (2.0 / math.sqrt(math.pi) * exp(-x * x)),
                 doc="The error function.")
 
-# -- with a kink: the derivative there is the one from the left (0 for relu at 0), as is usual ----
+# -- with a kink: the derivative there is the one from the left (0 for relu at 0), as is usual; ----
+# -- the absolute value's is 0, between its two sides ----------------------------------------------
 
 absolute = primitive("absolute", lambda xp, x: abs(x),
-                     lambda g, x: g * sign(x))
+                     lambda g, x: g * sign(x),
+                     doc="|x|; derivative 0 at 0.")
 
 relu = primitive("relu", lambda xp, x: xp.relu(x),
                  lambda g, y: g * (y > 0),
@@ -102,16 +118,16 @@ gelu = primitive("gelu", lambda xp, x: x * (0.5 + 0.5 * xp.erf(x * math.sqrt(0.5
 
 # -- constant almost everywhere: the derivative is zero, at every order ---------------------------
 
-sign = primitive("sign", lambda xp, x: xp.sign(x), lambda g: zeros_like(g))
-floor = primitive("floor", lambda xp, x: xp.floor(x), lambda g: zeros_like(g))
-ceil = primitive("ceil", lambda xp, x: xp.ceil(x), lambda g: zeros_like(g))
+sign = primitive("sign", lambda xp, x: xp.sign(x), lambda g: zeros_like(g), doc="-1, 0 or 1.")
+floor = primitive("floor", lambda xp, x: xp.floor(x), lambda g: zeros_like(g), doc="Rounded down.")
+ceil = primitive("ceil", lambda xp, x: xp.ceil(x), lambda g: zeros_like(g), doc="Rounded up.")
 round_ = primitive("round", lambda xp, x: xp.rint(x), lambda g: zeros_like(g),
                    doc="To the nearest integer, halves to even.")
 
-zeros_like = constant("zeros_like", lambda xp, x: xp.zeros(x.shape, dtype=x.dtype))
-ones_like = constant("ones_like", lambda xp, x: xp.ones(x.shape, dtype=x.dtype))
-isfinite = constant("isfinite", lambda xp, x: xp.isfinite(x))
-isnan = constant("isnan", lambda xp, x: xp.isnan(x))
+zeros_like = constant("zeros_like", lambda xp, x: xp.zeros(x.shape, dtype=x.dtype), doc="Zeros in the shape and dtype of x.")
+ones_like = constant("ones_like", lambda xp, x: xp.ones(x.shape, dtype=x.dtype), doc="Ones in the shape and dtype of x.")
+isfinite = constant("isfinite", lambda xp, x: xp.isfinite(x), doc="Whether x is neither nan nor infinite.")
+isnan = constant("isnan", lambda xp, x: xp.isnan(x), doc="Whether x is nan.")
 
 # -- the engine's own cast ------------------------------------------------------------------------
 

@@ -35,6 +35,11 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     Args:
         x: (..., in_features). weight: (out_features, in_features). bias: (out_features,) or None.
     """
+    if x.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            f"linear: the input has {x.shape[-1]} features, the weight expects {weight.shape[1]} "
+            f"(input {x.shape}, weight {weight.shape})."
+        )
     if bias is not None and x.ndim == 2:
         return _linear(x, weight, bias)
     if bias is None:
@@ -49,11 +54,6 @@ def linear_reference(x: Any, weight: Any, bias: Any) -> Any:
 
 
 def _affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
-    if x.shape[1] != w.shape[1]:
-        raise ShapeError(
-            f"linear: the input has {x.shape[1]} features, the weight expects {w.shape[1]} "
-            f"(input {x.shape}, weight {w.shape})."
-        )
     y = x.dot(w.T)
     y += b
     return y
@@ -103,8 +103,14 @@ def softmax_cross_entropy(logits: Any, target: Any) -> Any:
 
     Args:
         logits: (N, C).
-        target: (N,) integer classes, or (N, C) weights of the classes.
+        target: (N,) integer classes in 0..C-1 (checked on the host only: a GPU would have to be
+            waited for), or (N, C) weights of the classes.
     """
+    if not hasattr(target, "dtype"):
+        raise TypeError(
+            "softmax_cross_entropy: the target is a tensor or an array, not "
+            f"{type(target).__name__}; make a tensor with tg.tensor."
+        )
     if target.dtype.kind in "iu":
         return _class_loss(log_softmax(logits), target._data if type(target) is Tensor else target)
     _same_shape("softmax_cross_entropy", logits, target)
@@ -127,13 +133,17 @@ def mse_reference(a: Any, b: Any) -> Any:
     return mean(square(a - b))
 
 
-_one_hot = constant("one_hot", lambda xp, labels, classes, like:
-                    (labels[:, None] == xp.arange(classes)).astype(like.dtype))
+_one_hot = constant("one_hot", lambda xp, labels, classes, like: _marks(xp, labels, classes).astype(like.dtype))
 
 
 def one_hot(labels: Any, classes: int, like: Any = None) -> Any:
     """Rows of zeros with a one at each label: (N,) integers to (N, classes), typed as `like`."""
     return _one_hot(labels, classes, np.zeros(0, "float32") if like is None else like)
+
+
+def _marks(xp: Any, labels: Any, classes: int) -> Any:
+    xp.check_labels(labels, classes)
+    return labels[:, None] == xp.arange(classes)
 
 
 def _same_shape(name: str, a: Any, b: Any) -> None:
@@ -158,6 +168,7 @@ def _mean_of_classes(xp: Any, logs: Any, labels: Any) -> Any:
             f"softmax_cross_entropy: logits must be (N, C) and labels (N,), not {logs.shape} and "
             f"{labels.shape}."
         )
+    xp.check_labels(labels, logs.shape[1])
     return xp.sum(logs[xp.arange(len(logs)), labels]) * (-1.0 / len(logs))
 
 

@@ -1,7 +1,9 @@
 """Matrices: products, solutions, factorisations. Stacks of matrices lie along the leading axes.
 
 Rules follow Giles, "Collected matrix derivative results for forward and reverse mode algorithmic
-differentiation" (2008), and for qr Walter & Lehmann (2012).
+differentiation" (2008); for cholesky Murray, "Differentiation of the Cholesky decomposition" (2016);
+for qr Walter, Lehmann & Lamour, "On evaluating higher-order derivatives of the QR decomposition of
+tall matrices" (2012).
 """
 
 from __future__ import annotations
@@ -9,12 +11,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from ..primitive import primitive
+from ..primitive import ShapeError, primitive
 from .indexing import diagonal, getitem, nth_axis, tril, triu
 from .reductions import sum
 from .shape import expand_dims, reshape, squeeze, swapaxes, transpose
 
-_matmul = primitive("matmul", lambda xp, a, b: xp.matmul(a, b),
+_matmul = primitive("matmul", lambda xp, a, b: _product(xp, a, b),
                     lambda g, b: _matmul(g, swapaxes(b, -1, -2)),
                     lambda g, a: _matmul(swapaxes(a, -1, -2), g))
 
@@ -38,11 +40,25 @@ _qr = primitive("qr", lambda xp, a: xp.concatenate(xp.linalg.qr(a), axis=-2),
                 lambda g, y: _qr_rule(g, y))
 
 
+def _product(xp: Any, a: Any, b: Any) -> Any:
+    try:
+        return xp.matmul(a, b)
+    except ValueError:
+        if a.shape[-1] == b.shape[-2]:
+            raise
+        raise ShapeError(
+            f"matmul: the last axis of a and the last but one of b must be equally long, not {a.shape[-1]} and "
+            f"{b.shape[-2]} (a {a.shape}, b {b.shape})."
+        ) from None
+
+
 def matmul(a: Any, b: Any) -> Any:
     """The matrix product of arrays of any rank that NumPy takes.
 
     A stack times one matrix is computed as one product of two matrices, which is faster.
     """
+    if isinstance(a, list) or isinstance(b, list):
+        raise TypeError("matmul: takes tensors and arrays, not list; make a tensor with tg.tensor.")
     if a.ndim == 0 or b.ndim == 0:
         raise ValueError("matmul: needs arrays with at least one axis; use * for numbers.")
     if a.ndim == 1:
@@ -66,7 +82,7 @@ def solve(a: Any, b: Any) -> Any:
 def cholesky(a: Any) -> Any:
     """The lower triangular L with L @ L.T = a, for symmetric positive definite `a`.
 
-    Only the symmetric part of `a` has a meaning; the gradient is symmetric.
+    That `a` is symmetric is not checked: its lower triangle is read. The gradient is symmetric.
     """
     return _cholesky(a)
 
@@ -117,7 +133,7 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
 
 
 def _cholesky_rule(g: Any, low: Any) -> Any:
-    """Giles 2008, section 4: with P = Phi(L^T g), half of L^-T (P + P^T) L^-1."""
+    """Murray 2016: with P = Phi(L^T g), half of L^-T (P + P^T) L^-1."""
     p = tril(swapaxes(low, -1, -2) @ g)
     p = p - 0.5 * (p - tril(p, -1))
     both = p + swapaxes(p, -1, -2)
@@ -126,7 +142,7 @@ def _cholesky_rule(g: Any, low: Any) -> Any:
 
 
 def _qr_rule(g: Any, y: Any) -> Any:
-    """Walter & Lehmann 2012: (gQ + Q sym(M)) R^-T with M = R gR^T - gQ^T Q, sym from its lower part."""
+    """Walter et al. 2012: (gQ + Q sym(M)) R^-T with M = R gR^T - gQ^T Q, sym from its lower part."""
     columns = y.shape[-1]
     rows = y.shape[-2] - columns
     of_q, of_r = (Ellipsis, slice(0, rows), slice(None)), (Ellipsis, slice(rows, None), slice(None))

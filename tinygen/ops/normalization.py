@@ -102,7 +102,7 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, *, eps
     """Each group of channels of each example standardised, then each channel scaled and shifted.
 
     Wu & He 2018, "Group normalization", eq. 7. With as many groups as channels it is instance
-    normalisation (Ulyanov, Vedaldi & Lempitsky 2016, eq. 1).
+    normalisation (Ulyanov, Vedaldi & Lempitsky 2016, eq. 3).
 
     Args:
         x: (N, C, ...), where `groups` divides C. weight, bias: (C,), or None for 1 and 0.

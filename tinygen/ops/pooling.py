@@ -1,28 +1,43 @@
 """Pooling: the largest element or the mean of each window of an image.
 
 The windows are any intervals of rows times any intervals of columns, so that regular, adaptive and
-global pooling are one. The mean is linear: a constant matrix for each axis. The largest element is
-looked up: its place is a constant, and the first place counts where several are largest, as in
-PyTorch. So every order of derivative is that of reading an element.
+global pooling are one, and both go axis by axis. The mean is linear: a constant matrix for each axis.
+The largest element's place in its window is a constant, and the first one counts where several are
+largest, as in PyTorch. So every order of derivative is that of reading an element.
 """
 
 from __future__ import annotations
 
 import functools
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from ..primitive import constant
+from ..primitive import constant, primitive
+from ..tensor import Tensor
 from .convolution import per_axis
-from .indexing import getitem
-from .resampling import channels_first, channels_last, check_images, separable
+from .resampling import check_images, separable
 from .shape import reshape
 
 Intervals = tuple[tuple[int, int], ...]
-"""(start, stop) of each window along one axis."""
+"""(start, stop) of each window along one axis; what lies outside of the input is padding."""
 
-_largest_places = constant("largest_places", lambda xp, x, rows, columns: _find_largest(xp, x, rows, columns))
+_window_max = primitive("window_max", lambda xp, x, windows, axis: _largest(xp, x, windows, axis, False)[0],
+                        lambda g, x, windows, axis: _into_windows(
+                            g, _raw(_window_argmax(x, windows, axis)), windows, axis, x.shape[axis]))
+
+# Each the other's transpose: read, or add to, the chosen element of every window.
+_into_windows = primitive("into_windows", lambda xp, values, chosen, windows, axis, length:
+                              _write_chosen(xp, values, chosen, windows, axis, length),
+                          lambda g, chosen, windows, axis: _from_windows(g, chosen, windows, axis))
+
+_from_windows = primitive("from_windows", lambda xp, x, chosen, windows, axis: _read_chosen(xp, x, chosen, windows, axis),
+                          lambda g, x_shape, chosen, windows, axis:
+                              _into_windows(g, chosen, windows, axis, x_shape[axis]))
+
+_window_argmax = constant("window_argmax", lambda xp, x, windows, axis: _largest(xp, x, windows, axis, True)[1],
+                          doc="The largest element of each window along an axis, counted from the window's start.")
 
 
 def max_pool2d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0) -> Any:
@@ -94,7 +109,7 @@ def global_max_pool2d(x: Any) -> Any:
 
 
 def _regular(name: str, x: Any, kernel: Any, stride: Any, padding: Any) -> list[Intervals]:
-    """Along each of the last axes of x, windows without the part that lies on the padding."""
+    """The windows along each of the last axes of x."""
     axes = x.ndim - 2
     kernel = per_axis(name, "kernel", kernel, axes, 1)
     stride = kernel if stride is None else per_axis(name, "stride", stride, axes, 1)
@@ -107,8 +122,7 @@ def _regular(name: str, x: Any, kernel: Any, stride: Any, padding: Any) -> list[
         if n + 2 * p < k or n == 0:
             raise ValueError(f"{name}: the kernel does not fit on the input: it spans {k}, the input with its padding "
                              f"{n + 2 * p} (input {x.shape}).")  # fmt: skip
-        starts = range(-p, n + p - k + 1, s)
-        intervals.append(tuple((max(a, 0), min(a + k, n)) for a in starts))
+        intervals.append(tuple((a, a + k) for a in range(-p, n + p - k + 1, s)))
     return intervals
 
 
@@ -142,9 +156,10 @@ def _average(x: Any, intervals: Any, lengths: tuple[int, ...]) -> Any:
 
 @functools.lru_cache(maxsize=64)
 def _mean_weights(size: int, windows: Intervals, length: int) -> np.ndarray | None:
-    """(windows, size): 1 / length (0: the window's own length) inside each window."""
+    """(windows, size): 1 / length (0: of the part that is no padding) inside each window."""
     weights = np.zeros((len(windows), size))
-    for row, (start, stop) in zip(weights, windows, strict=True):
+    for row, window in zip(weights, windows, strict=True):
+        start, stop = max(window[0], 0), min(window[1], size)
         row[start:stop] = 1.0 / (length or stop - start)
     return None if size == len(windows) and (weights == np.eye(size)).all() else weights
 
@@ -153,48 +168,87 @@ def _mean_weights(size: int, windows: Intervals, length: int) -> np.ndarray | No
 
 
 def _pick(x: Any, rows: Intervals, columns: Intervals) -> Any:
-    n, c, _, _ = x.shape
-    places = _largest_places(x, rows, columns)
-    picked = getitem(reshape(channels_last(x), (x.size,)), places)
-    return channels_first(reshape(picked, (n, len(rows), len(columns), c)))
+    """Along each row first, so that of equal elements the one in the first row counts."""
+    for axis, windows in ((3, columns), (2, rows)):
+        if windows != tuple((i, i + 1) for i in range(x.shape[axis])):
+            x = _window_max(x, windows, axis)
+    return x
 
 
-def _find_largest(xp: Any, x: Any, rows: Intervals, columns: Intervals) -> Any:
-    """Places in x, flattened channels-last, of each window's largest element: (N OH OW C,)."""
-    x = x.transpose(0, 2, 3, 1)
-    n, h, w, c = x.shape
-    oh, ow = len(rows), len(columns)
-    best, across = _largest_along(xp, x, columns, 2)  # in each row first, so that ties go to the first row
-    _, down = _largest_along(xp, best, rows, 1)
-    image = xp.arange(n).reshape(n, 1, 1, 1)
-    channel = xp.arange(c)
-    row = image * h + _positions(xp, rows, down, (1, oh, 1, 1))
-    column = across.reshape(-1)[(row * ow + xp.arange(ow).reshape(ow, 1)) * c + channel]
-    return ((row * w + _positions(xp, columns, column, (1, 1, ow, 1))) * c + channel).reshape(-1)
+def _largest(xp: Any, x: Any, windows: Intervals, axis: int, places: bool) -> tuple[Any, Any]:
+    """The largest element of each window, and if asked for its place in the window."""
+    x = xp.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    elements = _elements(windows, x.shape[axis])
+    whole = [len(inside) == len(windows) for inside, _ in elements]
+    if whole[0]:
+        best = x[_at(xp, axis, elements[0][1])]
+        best = best if all(whole) else best.copy("K")  # since it is written to
+    else:
+        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
+        best = xp.full_like(x, lowest, shape=_with_length(x, axis, len(windows)))
+    chosen: Any = xp.zeros_like(best, dtype="int8" if len(elements) < 128 else "int32") if places else None
+    for k, (start, _) in enumerate(windows):
+        if places and start < 0:
+            chosen[_at(xp, axis, (k,))] = -start
+    for i, (inside, seen) in list(enumerate(elements))[int(whole[0]) :]:
+        at, rival = _at(xp, axis, inside), x[_at(xp, axis, seen)]
+        if places:  # they only grow
+            better = (rival > best[at]) | xp.isnan(rival)
+            chosen[at] = xp.maximum(chosen[at], xp.multiply(better, i, dtype=chosen.dtype))
+        if whole[i]:
+            best = xp.maximum(best, rival)
+        else:
+            best[at] = xp.maximum(best[at], rival)
+    return best, chosen
 
 
-def _largest_along(xp: Any, x: Any, windows: Intervals, axis: int) -> tuple[Any, Any]:
-    """The largest element of each window along an axis, and its offset in the window."""
+def _read_chosen(xp: Any, x: Any, chosen: Any, windows: Intervals, axis: int) -> Any:
+    y = xp.zeros_like(x, shape=_with_length(x, axis, len(windows)))
+    for i, (inside, seen) in enumerate(_elements(windows, x.shape[axis])):
+        at = _at(xp, axis, inside)
+        y[at] += x[_at(xp, axis, seen)] * (chosen[at] == i)
+    return y
+
+
+def _write_chosen(xp: Any, values: Any, chosen: Any, windows: Intervals, axis: int, length: int) -> Any:
+    x = xp.zeros_like(values, shape=_with_length(values, axis, length))
+    disjoint = all(a[1] <= b[0] for a, b in pairwise(windows))
+    for i, (inside, seen) in enumerate(_elements(windows, length)):
+        at, to = _at(xp, axis, inside), _at(xp, axis, seen)
+        mask = chosen[at] == i
+        if disjoint and isinstance(to[axis], slice):
+            xp.multiply(values[at], mask, out=x[to])
+        elif len(set(seen)) == len(seen):
+            x[to] += values[at] * mask
+        else:  # adaptive windows, more than there are elements
+            x += xp.scatter_add(values[at] * mask, to, x.shape)
+    return x
+
+
+def _with_length(x: Any, axis: int, length: int) -> tuple[int, ...]:
+    return (*x.shape[:axis], length, *x.shape[axis + 1 :])
+
+
+@functools.lru_cache(maxsize=64)
+def _elements(windows: Intervals, size: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
+    """For i = 0, 1, ... the windows whose element i is no padding, and where those elements are."""
+    found = []
+    for i in range(max(stop - start for start, stop in windows)):
+        inside = [k for k, (start, stop) in enumerate(windows) if 0 <= start + i < min(stop, size)]
+        found.append((tuple(inside), tuple(windows[k][0] + i for k in inside)))
+    return found
+
+
+def _at(xp: Any, axis: int, places: tuple[int, ...]) -> tuple:
+    """The index of these places along an axis: a slice if they lie at equal distances."""
     before = (slice(None),) * axis
-    best = x[(*before, _nth(xp, windows, 0))]
-    offset = xp.zeros(best.shape, dtype="int32")
-    for i in range(1, max(stop - start for start, stop in windows)):
-        rival = x[(*before, _nth(xp, windows, i))]
-        better = (rival > best) | xp.isnan(rival)
-        offset = xp.maximum(offset, xp.multiply(better, i, dtype="int32"))  # i exceeds what is there
-        best = xp.maximum(best, rival)
-    return best, offset
-
-
-def _nth(xp: Any, windows: Intervals, i: int) -> Any:
-    """The i-th element of each window, or its last: a slice if they lie at equal distances."""
-    places = [min(start + i, stop - 1) for start, stop in windows]
+    if not places:
+        return (*before, slice(0, 0))
     step = places[1] - places[0] if len(places) > 1 else 1
-    if step > 0 and places == list(range(places[0], places[-1] + 1, step)):
-        return slice(places[0], places[-1] + 1, step)
-    return xp.from_host(np.array(places))
+    if step > 0 and places == tuple(range(places[0], places[-1] + 1, step)):
+        return (*before, slice(places[0], places[-1] + 1, step))
+    return (*before, xp.from_host(np.array(places)))
 
 
-def _positions(xp: Any, windows: Intervals, offset: Any, shape: tuple[int, ...]) -> Any:
-    starts, stops = (xp.from_host(np.array(ends)).reshape(shape) for ends in zip(*windows, strict=True))
-    return xp.minimum(starts + offset, stops - 1)
+def _raw(x: Any) -> Any:
+    return x._data if type(x) is Tensor else x

@@ -45,8 +45,10 @@ _norm = primitive("norm", lambda xp, x, axis, keepdims: xp.sqrt(xp.sum(x * x, ax
                   lambda g, y, x, x_shape, axis:
                       keep_axes(g, x_shape, axis) * (x / _nonzero(keep_axes(y, x_shape, axis))))
 
-argmax = constant("argmax", lambda xp, x, axis=None: xp.argmax(x, axis=axis))
-argmin = constant("argmin", lambda xp, x, axis=None: xp.argmin(x, axis=axis))
+argmax = constant("argmax", lambda xp, x, axis=None: xp.argmax(x, axis=axis),
+                  doc="Where the largest element along `axis` is, the first of several (None: in the flattened array).")
+argmin = constant("argmin", lambda xp, x, axis=None: xp.argmin(x, axis=axis),
+                  doc="Where the smallest element along `axis` is, the first of several (None: in the flattened array).")
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
@@ -69,7 +71,7 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
-    """The standard deviation, sqrt(var). Its derivative at var = 0 is infinite."""
+    """The standard deviation, sqrt(var). It has no derivative at var = 0: there the gradient is nan."""
     return sqrt(var(x, axis, keepdims, ddof))
 
 

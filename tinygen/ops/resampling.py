@@ -51,6 +51,8 @@ def resize_bilinear2d(x: Any, size: Any, *, align_corners: bool = False) -> Any:
     check_images("resize_bilinear2d", x)
     oh, ow = per_axis("resize_bilinear2d", "size", size, 2, 1)
     _, _, h, w = x.shape
+    if 0 in (h, w):
+        raise ValueError(f"resize_bilinear2d: there are no pixels in an input of shape {x.shape}.")
     return separable(x, _linear_weights(h, oh, align_corners), _linear_weights(w, ow, align_corners))
 
 

@@ -54,6 +54,7 @@ def transpose(x: Any, *axes: Any) -> Any:
 def swapaxes(x: Any, a: int, b: int) -> Any:
     """Two axes exchanged."""
     axes = list(range(x.ndim))
+    a, b = nth_axis(a, x.ndim), nth_axis(b, x.ndim)
     axes[a], axes[b] = axes[b], axes[a]
     return _transpose(x, tuple(axes))
 
@@ -99,7 +100,7 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
 
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
     """Arrays of equal shape but along `axis`, one after the other."""
-    if not arrays:
+    if len(arrays) == 0:
         raise ValueError("concatenate: needs at least one array.")
     return _concatenate(int(axis), *arrays)
 
@@ -113,7 +114,7 @@ def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Any]:
     """Cut along `axis` into equal parts (an int), or before the given positions (a sequence)."""
     length = x.shape[axis]
     if isinstance(sections, int):
-        if length % sections:
+        if sections < 1 or length % sections:
             raise ValueError(f"split: length {length} does not divide into {sections} equal parts.")
         sections = range(length // sections, length, length // sections)
     bounds = [0, *sections, length]
