@@ -95,16 +95,16 @@ def _steps(entry: dict[str, Any]) -> Iterator[str]:
 
 def _convolution(entry: dict[str, Any]) -> Iterator[str]:
     yield from _title("convolution, layer by layer", entry)
-    yield f"Batch {BATCH}: median ms. {entry['rounds']} rounds.{_warning(entry)}"
+    yield f"Batch {BATCH}: median ms (GFLOP/s). {entry['rounds']} rounds.{_warning(entry)}"
     yield ""
     names = list(entry["layers"][0]["ms"]["forward"])
-    yield "| | | " + " | ".join(names) + " | tinygen's GFLOP/s |"
-    yield "|---|---|" + "---|" * (len(names) + 1)
+    yield "| | | " + " | ".join(names) + " |"
+    yield "|---|---|" + "---|" * len(names)
     for layer in entry["layers"]:
         for what, ms in layer["ms"].items():
-            cells = " | ".join(f"{ms[name]:.2f}" for name in names)
-            rate = 1e3 * layer["gigaflop"] / ms["tinygen"]
-            yield f"| {layer['layer']} | {what} | {cells} | {rate:.0f} |"
+            work = 1e3 * layer["gigaflop"]
+            cells = " | ".join(f"{ms[name]:.2f} ({work / ms[name]:.0f})" for name in names)
+            yield f"| {layer['layer']} | {what} | {cells} |"
 
 
 def _title(name: str, entry: dict[str, Any]) -> Iterator[str]:

@@ -265,3 +265,11 @@ def test_a_mismatch_is_told_in_one_sentence(message):
 
 def test_the_three_are_primitives():
     assert {"conv2d", "conv_transpose2d", "conv2d_weight"} <= set(PRIMITIVES)
+
+
+@pytest.mark.parametrize("function", [tg.conv2d, tg.conv_transpose2d])
+def test_lists_are_no_images(function):
+    with pytest.raises(TypeError, match=f"{function.__name__}: takes tensors and arrays, not list"):
+        function([[1.0]], tg.ones(1, 1, 2, 2))
+    with pytest.raises(TypeError, match="max_pool2d: takes tensors and arrays, not list"):
+        tg.max_pool2d([[1.0]], 2)

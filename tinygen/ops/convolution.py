@@ -172,6 +172,9 @@ def _padding(name: str, padding: Any, axes: int, kernel: tuple, stride: tuple, d
 
 def _check_ranks(name: str, axes: int, x: Any, weight: Any) -> None:
     letters = "(N, C, H, W)" if axes == 2 else "(N, C, L)"
+    for a in (x, weight):
+        if not hasattr(a, "ndim"):
+            raise TypeError(f"{name}: takes tensors and arrays, not {type(a).__name__}; make a tensor with tg.tensor.")
     if x.ndim != axes + 2 or weight.ndim != axes + 2:
         raise ValueError(f"{name}: input must be {letters} and weight have {axes + 2} axes too ({_shapes(x, weight)}).")
 

@@ -117,7 +117,9 @@ def pad2d(x: Any, padding: Any, mode: str = "constant", value: float = 0.0) -> A
 
 
 def check_images(name: str, x: Any) -> None:
-    """ValueError unless x has the four axes of images."""
+    """An error unless x has the four axes of images."""
+    if not hasattr(x, "ndim"):
+        raise TypeError(f"{name}: takes tensors and arrays, not {type(x).__name__}; make a tensor with tg.tensor.")
     if x.ndim != 4:
         raise ValueError(f"{name}: input must be (N, C, H, W), not of shape {x.shape}.")
 
