@@ -108,14 +108,14 @@ def conv2d_input(xp: Any, g: Array, w: Array, geometry: Geometry) -> Array:
         return _by_group(xp, conv2d_input, g, 1, w, 0, geometry, 1)
     n, out, *_ = g.shape
     c, size, kernel = w.shape[1], g.shape[2:], w.shape[2:]
+    h, w_ = geometry.input(size, kernel)
+    if geometry.columns_are_the_input((h, w_), kernel):
+        return xp.matmul(_rows(g), _filters(w)).reshape(n, h, w_, c).transpose(0, 3, 1, 2)
     if geometry.stride == (1, 1) and out <= 2 * c:  # else adding up is faster than reading more
         turned = w[:, :, ::-1, ::-1].transpose(1, 0, 2, 3)
         return conv2d(xp, g, turned, _turned(geometry, kernel))
-    h, w_ = geometry.input(size, kernel)
     dtype = xp.result_type(g.dtype, w.dtype)
     g, filters = _rows(g), _filters(w)
-    if geometry.columns_are_the_input((h, w_), kernel):
-        return xp.matmul(g, filters).reshape(n, h, w_, c).transpose(0, 3, 1, 2)
     x = xp.empty((n, h, w_, c), dtype)
     for blocks in _blocks(xp, n, size, filters.shape[1], dtype):
         _add_up(xp, x[blocks[0].images], blocks, g, filters, kernel, geometry)
