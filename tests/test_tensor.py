@@ -214,3 +214,9 @@ def test_methods_are_the_operations(backend):
     assert x.astype("float32").astype("float64").requires_grad
     assert not x.astype("int32").requires_grad
     assert host(x.mean(axis=(0, 1), keepdims=True).data).shape == (1, 1)
+
+
+def test_a_constant_has_no_gradient_not_even_in_itself():
+    x = tg.ones(1)
+    with pytest.raises(RuntimeError, match="input 0 does not require gradients"):
+        tg.grad(x, x)

@@ -68,12 +68,14 @@ def grad(
 
 
 def _unusable(output: Any, targets: list[Any]) -> Exception:
-    for what, x in [("the output", output), *((f"input {i}", x) for i, x in enumerate(targets))]:
+    if type(output) is not Tensor:
+        return TypeError(f"grad: the output is a {type(output).__name__}, not a Tensor.")
+    for i, x in enumerate(targets):
         if type(x) is not Tensor:
-            return TypeError(f"grad: {what} is a {type(x).__name__}, not a Tensor.")
-        if x._node is None and x is not output:
+            return TypeError(f"grad: input {i} is a {type(x).__name__}, not a Tensor.")
+        if x._node is None:
             return RuntimeError(
-                f"grad: {what} does not require gradients; make it with requires_grad=True."
+                f"grad: input {i} does not require gradients; make it with requires_grad=True."
             )
     raise AssertionError("grad refused without a reason")
 

@@ -138,7 +138,6 @@ EINSUM: dict[str, list[tuple[int, ...]]] = {
 }
 MASK = np.array([[True, False, True], [False, False, True]])
 ROWS = np.array([[2, 0], [2, 1]])  # row 2 twice
-TARGET = np.array([[0.2, 0.8, 0.0], [0.5, 0.25, 0.25], [0.0, 0.0, 1.0], [0.1, 0.1, 0.8]])
 LABELS = np.array([0, 2, 1, 2])
 OVERLAPPING = ((-1, 1), (0, 2), (1, 4))  # windows of an axis of length 4
 CHOSEN = np.array([[[[1, 1], [0, 1], [2, 0]]]])
