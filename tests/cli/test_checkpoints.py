@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tinygen.checkpoints import CheckpointError, pack, unpack
 from tinygen.runs import RunError, RunFolder
+from tinygen.runs.checkpoints import CheckpointError, pack, unpack
 
 STATE = {
     "steps": 3,

@@ -56,7 +56,7 @@ def test_training_leaves_a_folder_with_everything_promised(run, tmp_path):
 
 
 def test_training_says_where_the_picture_is_and_what_a_classifier_thinks(run, monkeypatch):
-    monkeypatch.setattr("tinygen.cli.Judge", Judge)
+    monkeypatch.setattr("tinygen.commands.train.Judge", Judge)
     result = run.train()
     assert "Samples: runs/gan-digits-1/samples/step-000004.png" in result.out
     assert "of 10 classes present; mean confidence" in result.out
