@@ -17,11 +17,14 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+import host_cublas
+import host_kernels
 import numpy as np
 import strict_names as names
 
 from tinygen.backend import NUMPY, register
-from tinygen.backend.base import Backend, adam_step_size
+from tinygen.backend.cuda import CudaBackend
+from tinygen.backend.cuda.cublas import Blas
 
 
 @dataclass
@@ -283,12 +286,15 @@ for _name, _ufunc in ((n, getattr(LIBRARY, u)) for n, u in names.OPERATORS.items
             setattr(StrictArray, f"__i{_name}__", _operator(_ufunc, in_place=True))
 
 
-class StrictBackend(Backend):
+class StrictBackend(CudaBackend):
     """The strict library behind tinygen's protocol, as `backend/cupy.py` puts CuPy there."""
 
     name = "strict"
     library = LIBRARY
     array_type = StrictArray
+
+    def __init__(self) -> None:
+        self._blas = Blas(host_cublas.HostCublas(), workspace=0)
 
     def from_host(self, array: np.ndarray) -> StrictArray:
         return LIBRARY.array(array)
@@ -318,37 +324,20 @@ class StrictBackend(Backend):
         counts.launches += 1
         return StrictArray(NUMPY.erf(_operand(x)))
 
-    def scatter_add(self, values: Any, index: Any, shape: tuple[int, ...]) -> Any:
-        out = LIBRARY.zeros(shape, dtype=values.dtype)
-        if _index(index)[1]:
-            LIBRARY.add.at(out, index, values)
-        else:
-            out[index] = values
-        return out
+    def address(self, array: StrictArray) -> int:
+        return array._host.ctypes.data
 
-    def sgd_update(
-        self, w: Any, g: Any, velocity: Any, lr: float, momentum: float, nesterov: bool,
-        weight_decay: float,
-    ) -> None:  # fmt: skip
-        d = g + weight_decay * w
-        if velocity is not None:
-            velocity[...] = momentum * velocity + d
-            d = d + momentum * velocity if nesterov else velocity
-        w -= lr * d
+    def launch(self, name: str, dtype: Any, blocks: int, *arguments: Any) -> None:
+        counts.launches += 1
+        for a in arguments:
+            assert not isinstance(a, StrictArray) or a.flags.c_contiguous, f"{name}: a gap in {a}"
+        addresses = [self.address(a) if isinstance(a, StrictArray) else a for a in arguments]
+        real = "float" if dtype == np.float32 else "double"
+        host_kernels.launch(name, real, blocks, addresses)
 
-    def adam_update(
-        self, w: Any, g: Any, m: Any, v: Any, lr: float, beta1: float, beta2: float, eps: float,
-        step: int, weight_decay: float, decoupled: bool,
-    ) -> None:  # fmt: skip
-        size, root = adam_step_size(lr, beta1, beta2, step)
-        d = g if decoupled else g + weight_decay * w
-        m *= beta1
-        m += d
-        v *= beta2
-        v += d * d
-        if decoupled:
-            w *= 1.0 - lr * weight_decay
-        w -= size * m / (LIBRARY.sqrt(v) + eps * root)
+    def blas(self) -> Blas:
+        counts.launches += 1
+        return self._blas
 
 
 STRICT = StrictBackend()

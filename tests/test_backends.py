@@ -38,7 +38,7 @@ def test_sgd_update_is_its_formula(backend, dtype, size, momentum, nesterov, dec
     w, g, v = buffers(backend, 3, size, dtype)
     w0, g0, v0 = (host(a).astype("float64") for a in (w, g, v))
     velocity = None if momentum is None else v
-    backend.sgd_update(w, g, velocity, 0.1, momentum or 0.0, nesterov, decay)
+    backend.sgd_update(w, g, velocity, (0.1,), momentum or 0.0, nesterov, decay)
     step = g0 + decay * w0
     if momentum is not None:
         v0 = momentum * v0 + step
@@ -55,7 +55,11 @@ def test_adam_update_is_its_formula(backend, dtype, size, decay, decoupled, step
     w, g, m, v = buffers(backend, 4, size, dtype)
     w0, g0, m0, v0 = (host(a).astype("float64") for a in (w, g, m, v))
     before = host(g).copy()
-    backend.adam_update(w, g, m, v, 0.01, 0.9, 0.99, 1e-3, step, decay, decoupled)
+    root = math.sqrt((1 - 0.99**step) / (1 - 0.99))
+    size = 0.01 * 0.1 / (1 - 0.9**step) * root
+    shrink = 1 - 0.01 * decay if decoupled else 1.0
+    numbers = (size, 1e-3 * root, shrink)
+    backend.adam_update(w, g, m, v, numbers, 0.9, 0.99, 0.0 if decoupled else decay)
     d = g0 if decoupled else g0 + decay * w0
     m0 = 0.9 * m0 + d  # kept as m / (1 - beta1) and v / (1 - beta2)
     v0 = 0.99 * v0 + d * d
@@ -173,7 +177,7 @@ def test_a_training_step_neither_waits_nor_uploads():
         slope = tg.grad(loss, [w, b], create_graph=True)
         penalty = tg.sum(slope[0] ** 2)
         for p, g in zip((w, b), tg.grad(penalty, [w, b], allow_unused=True), strict=True):
-            strict.STRICT.sgd_update(p.data, g.data, None, 0.1, 0.0, False, 0.0)
+            strict.STRICT.sgd_update(p.data, g.data, None, (0.1,), 0.0, False, 0.0)
     assert spent.syncs == 0
     assert spent.uploads == 0
     assert math.isfinite(loss.item())

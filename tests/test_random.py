@@ -32,7 +32,11 @@ def draw(name: str, rng: tg.Generator) -> np.ndarray:
 def test_the_same_seed_gives_the_same_numbers_on_every_backend(name, backend):
     expected = [draw(name, tg.Generator(7, device="cpu")) for _ in range(2)]
     assert_array_equal(expected[0], expected[1])
-    assert_array_equal(draw(name, tg.Generator(7)), expected[0])
+    found = draw(name, tg.Generator(7))
+    if name.startswith(("normal", "one")) and backend.name != "numpy":  # log and cos differ
+        assert_allclose(found, expected[0], rtol=1e-5, atol=1e-6)
+    else:
+        assert_array_equal(found, expected[0])
 
 
 @pytest.mark.parametrize("name", [name for name in DRAWS if name != "one number"])

@@ -7,15 +7,17 @@ and what has a faster form than the obvious one.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from contextlib import AbstractContextManager, nullcontext
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from . import convolution
-from .convolution import Geometry
+from .convolution import Geometry, Sizes
+from .memory import Memory
+from .stream import Stream
 
 Array = Any
 """A raw array of some backend: `numpy.ndarray`, `cupy.ndarray`, ..."""
@@ -64,6 +66,28 @@ class Backend:
         """Wait until everything launched on the device has finished."""
         raise NotImplementedError
 
+    # -- the device itself: see `tinygen.backend.cuda_device` ------------------------------------
+
+    def facts(self) -> dict[str, Any]:
+        """Name, driver and abilities of a device that is not the host."""
+        return {}
+
+    def memory(self) -> Memory | None:
+        """The state of the pool that arrays are taken from; the host has none."""
+        return None
+
+    def limit_memory(self, size: int) -> None:
+        """Let the pool reserve no more than so many bytes; only where there is one."""
+        raise NotImplementedError
+
+    def seconds(self, work: Callable[[], object]) -> float:
+        """How long `work()` takes on an idle device, until all that it launched has finished."""
+        self.synchronize()
+        start = perf_counter()
+        work()
+        self.synchronize()
+        return perf_counter() - start
+
     # -- reductions: always 0-d arrays or arrays, never scalars --------------------------------
 
     def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -89,6 +113,13 @@ class Backend:
     def relu(self, x: Array) -> Array:
         """max(x, 0), elementwise."""
         return self.maximum(x, 0)
+
+    def dot(self, a: Array, b: Array) -> Array:
+        """The product of two matrices; `matmul` takes stacks of them."""
+        return a.dot(b)
+
+    def use_tf32(self, on: bool) -> None:
+        """Let float32 products round their factors to 10 bits, where a device has such units."""
 
     # -- special functions ---------------------------------------------------------------------
 
@@ -145,19 +176,48 @@ class Backend:
         """The gradient of <g, x * w> in w: x and (N, O, OH, OW) to (O, C / groups, KH, KW)."""
         return convolution.conv2d_weight(self, x, g, geometry)
 
-    # -- fused optimizer updates on flat, contiguous buffers, all in place ------------------------
+    # -- numbers that change from step to step ---------------------------------------------------
+
+    def live(self, compute: Callable[[], tuple], dtype: str = "float64") -> Any:
+        """What `compute()` returns: learning rates and counters, which a step moves on.
+
+        Within a step that is being recorded (see `tinygen.backend.cuda.graphs`) it is an array of
+        `dtype` on the device, which holds what `compute` returns at each replay.
+        """
+        return compute()
+
+    # -- random numbers: a function of (key, counter) ----------------------------------------------
+
+    def uniform(self, stream: Stream, shape: Sizes, low: float, width: float, dtype: Any) -> Array:
+        """low + width * u, for u uniform in [0, 1)."""
+        raise NotImplementedError
+
+    def normal(self, stream: Stream, shape: Sizes, mean: float, std: float, dtype: Any) -> Array:
+        """Normal numbers by the transform of Box and Muller."""
+        raise NotImplementedError
+
+    def bernoulli(self, stream: Stream, p: Array, log_odds: bool) -> Array:
+        """Ones with probability p (or sigmoid(p)), else zeros; in the shape and dtype of p."""
+        u = self.uniform(stream, p.shape, 0.0, 1.0, p.dtype)
+        return (u < (self.sigmoid(p) if log_odds else p)).astype(p.dtype)
+
+    def integers(self, stream: Stream, shape: Sizes, low: int, count: int) -> Array:
+        """int64 in low, ..., low + count - 1."""
+        raise NotImplementedError
+
+    # -- updates of flat, contiguous buffers, all in place -----------------------------------------
 
     def sgd_update(
         self,
         w: Array,
         g: Array,
         velocity: Array | None,
-        lr: float,
+        numbers: tuple[float] | Array,
         momentum: float,
         nesterov: bool,
         weight_decay: float,
     ) -> None:
-        """One step of SGD: see `tinygen.optim.SGD` for the recurrence."""
+        """One step of SGD (see `tinygen.optim.SGD`); `numbers` is (learning rate,), from `live`."""
         raise NotImplementedError
 
     def adam_update(
@@ -166,23 +226,20 @@ class Backend:
         g: Array,
         m: Array,
         v: Array,
-        lr: float,
+        numbers: tuple[float, float, float] | Array,
         beta1: float,
         beta2: float,
-        eps: float,
-        step: int,
         weight_decay: float,
-        decoupled: bool,
     ) -> None:
-        """One step of Adam or AdamW: see `tinygen.optim.Adam` for the recurrence."""
+        """One step of Adam with (size, eps, shrink) = `numbers`, from `live`:
+
+            d = g + weight_decay * w;  m = beta1 * m + d;  v = beta2 * v + d * d
+            w = shrink * w - size * m / (sqrt(v) + eps)
+
+        `tinygen.optim.Adam` folds its scalars into these three.
+        """
         raise NotImplementedError
 
-
-def adam_step_size(lr: float, beta1: float, beta2: float, step: int) -> tuple[float, float]:
-    """All of Adam's scalars, folded into two: w -= size * m / (sqrt(v) + eps * root).
-
-    For moments kept as plain sums, m = beta1 * m + d and v = beta2 * v + d^2, which saves two
-    passes over the arrays against the averages (1 - beta1) * m and (1 - beta2) * v.
-    """
-    root = math.sqrt((1.0 - beta2**step) / (1.0 - beta2))
-    return lr * (1.0 - beta1) / (1.0 - beta1**step) * root, root
+    def approach(self, a: Array, b: Array, numbers: tuple[float] | Array) -> None:
+        """a += part * (b - a), in place; `numbers` is (part,), from `live`."""
+        raise NotImplementedError

@@ -7,12 +7,14 @@ the README's table says what has been run on a GPU.
 from __future__ import annotations
 
 import functools
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend, adam_step_size
+from .base import Array
+from .cuda import CudaBackend, cublas
+from .cuda.source import THREADS, source
+from .cuda_device import CudaDevice
 
 
 @functools.cache
@@ -20,7 +22,7 @@ def why_not() -> str | None:
     """None where CuPy can compute on a GPU, else why it cannot and what to install, as a sentence.
 
     `cupy.cuda.is_available()` says nothing of a missing cuBLAS or NVRTC, so this multiplies two
-    small matrices, once.
+    small matrices and runs a kernel, once.
     """
     try:
         import cupy
@@ -32,7 +34,9 @@ def why_not() -> str | None:
         if not cupy.cuda.is_available():
             return "no NVIDIA driver or no GPU was found; `nvidia-smi` should list one."
         a = cupy.arange(4, dtype="f4").reshape(2, 2)
-        float((a @ a).sum())
+        float((a @ a).sum())  # which also loads the libraries that we call ourselves
+        backend = CupyBackend.on(cupy.cuda.Device().id)
+        backend.approach(a, backend.dot(a, a), (0.5,))
     except Exception as error:
         return (
             f"a GPU is there but a CUDA library is missing ({type(error).__name__}: "
@@ -41,8 +45,8 @@ def why_not() -> str | None:
     return None
 
 
-class CupyBackend(Backend):
-    """Arrays in the memory of one CUDA device, computed by CuPy."""
+class CupyBackend(CudaDevice, CudaBackend):
+    """Arrays in the memory of one CUDA device, computed by CuPy and by kernels of our own."""
 
     name = "cupy"
 
@@ -52,16 +56,13 @@ class CupyBackend(Backend):
         self.library = cupy
         self.array_type = cupy.ndarray
         self.index = index
+        self._blas: cublas.Blas | None = None
 
     @classmethod
     @functools.cache
     def on(cls, index: int) -> CupyBackend:
         """The one backend of device `index`."""
         return cls(index)
-
-    def current(self) -> AbstractContextManager[Any]:
-        """Make this device CuPy's current one."""
-        return self.library.cuda.Device(self.index)
 
     def from_host(self, array: np.ndarray) -> Array:
         """Copy to this device."""
@@ -79,6 +80,10 @@ class CupyBackend(Backend):
     def owner(self, array: Array) -> Any:
         """The array that allocated the memory (whose blocks themselves take no weak references)."""
         return array if array.base is None else array.base
+
+    def address(self, array: Array) -> int:
+        """Of the first element."""
+        return array.data.ptr
 
     def synchronize(self) -> None:
         """Wait for the device."""
@@ -102,75 +107,33 @@ class CupyBackend(Backend):
 
         return erf(x)
 
-    def scatter_add(self, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
-        """Zeros with `values` added at `index` (atomic where an index is an array)."""
-        out = self.library.zeros(shape, dtype=values.dtype)
-        parts = index if isinstance(index, tuple) else (index,)
-        if any(isinstance(part, (self.array_type, np.ndarray, list)) for part in parts):
-            self.library.add.at(out, index, values)
-        else:
-            out[index] = values
-        return out
+    def launch(self, name: str, dtype: Any, blocks: int, *arguments: Any) -> None:
+        """Launch a kernel: see `tinygen.backend.cuda.launching`."""
+        kernel = _kernel(name, "float" if dtype == np.float32 else "double")
+        kernel((blocks,), (THREADS,), arguments)
 
-    def sgd_update(
-        self,
-        w: Array,
-        g: Array,
-        velocity: Array | None,
-        lr: float,
-        momentum: float,
-        nesterov: bool,
-        weight_decay: float,
-    ) -> None:
-        """One step of SGD in one kernel."""
-        if velocity is None:
-            _kernel("sgd")(g, lr, weight_decay, w)
-        else:
-            _kernel("sgd_momentum")(g, lr, momentum, int(nesterov), weight_decay, velocity, w)
+    def blas(self) -> cublas.Blas:
+        """This device's cuBLAS, queueing on the current stream."""
+        if self._blas is None:
+            with self.current():
+                self._workspace = self.library.empty(cublas.WORKSPACE_BYTES, dtype="uint8")
+                major = self.library.cuda.runtime.runtimeGetVersion() // 1000
+                self._blas = cublas.Blas(cublas.load(major), self.address(self._workspace))
+        self._blas.use_stream(self.library.cuda.get_current_stream().ptr)
+        return self._blas
 
-    def adam_update(
-        self,
-        w: Array,
-        g: Array,
-        m: Array,
-        v: Array,
-        lr: float,
-        beta1: float,
-        beta2: float,
-        eps: float,
-        step: int,
-        weight_decay: float,
-        decoupled: bool,
-    ) -> None:
-        """One step of Adam in one kernel."""
-        size, root = adam_step_size(lr, beta1, beta2, step)
-        l2 = 0.0 if decoupled else weight_decay
-        shrink = 1.0 - lr * weight_decay if decoupled else 1.0
-        _kernel("adam")(g, size, beta1, beta2, eps * root, l2, shrink, m, v, w)
-
-
-_KERNELS = {
-    # name: (inputs, outputs that are also read, body)
-    "sgd": ("T g, T lr, T decay", "T w", "w -= lr * (g + decay * w)"),
-    "sgd_momentum": (
-        "T g, T lr, T momentum, int32 nesterov, T decay", "T velocity, T w",
-        "const T d = g + decay * w;"
-        "velocity = momentum * velocity + d;"
-        "w -= lr * (nesterov ? d + momentum * velocity : velocity)",
-    ),
-    "adam": (
-        "T g, T size, T beta1, T beta2, T eps, T l2, T shrink", "T m, T v, T w",
-        "const T d = g + l2 * w;"
-        "m = beta1 * m + d;"
-        "v = beta2 * v + d * d;"
-        "w = shrink * w - size * m / (sqrt(v) + eps)",
-    ),
-}  # fmt: skip
+    def use_tf32(self, on: bool) -> None:
+        """Let float32 products round their factors to 10 bits."""
+        self.blas().use_tf32(on)
 
 
 @functools.cache
-def _kernel(name: str) -> Any:
+def _kernel(name: str, real: str) -> Any:
+    return _module(real).get_function(name)
+
+
+@functools.cache
+def _module(real: str) -> Any:
     import cupy
 
-    inputs, outputs, body = _KERNELS[name]
-    return cupy.ElementwiseKernel(inputs, outputs, body, f"tinygen_{name}")
+    return cupy.RawModule(code=source(), options=(f"-DReal={real}", "--std=c++17"))

@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .base import Array, Backend, adam_step_size
+from . import philox
+from .base import Array, Backend
+from .convolution import Sizes
 from .scratch import Scratch
+from .stream import Stream
 
 # What `a.sum()` and `a.max()` call after 0.1 and 2 us of Python. (Any: the stubs want literals.)
 _sum: Any = np.add.reduce
@@ -154,17 +157,34 @@ class NumpyBackend(Backend):
             np.add.at(out, index, values)
         return out
 
+    def uniform(self, stream: Stream, shape: Sizes, low: float, width: float, dtype: Any) -> Array:
+        """low + width * u, for u uniform in [0, 1)."""
+        u = philox.uniform(stream, shape, np.dtype(dtype))
+        if (low, width) != (0.0, 1.0):
+            u *= width
+            u += low
+        return u
+
+    def normal(self, stream: Stream, shape: Sizes, mean: float, std: float, dtype: Any) -> Array:
+        """Normal numbers by the transform of Box and Muller."""
+        return philox.normal(stream, shape, mean, std, np.dtype(dtype))
+
+    def integers(self, stream: Stream, shape: Sizes, low: int, count: int) -> Array:
+        """int64 in low, ..., low + count - 1."""
+        return philox.integers(stream, shape, low, count)
+
     def sgd_update(
         self,
         w: Array,
         g: Array,
         velocity: Array | None,
-        lr: float,
+        numbers: tuple[float] | Array,
         momentum: float,
         nesterov: bool,
         weight_decay: float,
     ) -> None:
         """One step of SGD, in cache-sized chunks."""
+        (lr,) = numbers
         scratch = np.empty(min(CHUNK, w.size), dtype=w.dtype)
         for start in range(0, w.size, CHUNK):
             part = slice(start, start + CHUNK)
@@ -187,35 +207,43 @@ class NumpyBackend(Backend):
         g: Array,
         m: Array,
         v: Array,
-        lr: float,
+        numbers: tuple[float, float, float] | Array,
         beta1: float,
         beta2: float,
-        eps: float,
-        step: int,
         weight_decay: float,
-        decoupled: bool,
     ) -> None:
         """One step of Adam, in cache-sized chunks."""
-        size, root = adam_step_size(lr, beta1, beta2, step)
+        size, eps, shrink = numbers
         scratch = np.empty(min(CHUNK, w.size), dtype=w.dtype)
         for start in range(0, w.size, CHUNK):
             part = slice(start, start + CHUNK)
             wi, gi, mi, vi = w[part], g[part], m[part], v[part]
             t = scratch[: wi.size]
-            if weight_decay and decoupled:
-                wi *= 1.0 - lr * weight_decay
-            elif weight_decay:
+            if weight_decay:
                 gi = gi + weight_decay * wi
+            if shrink != 1.0:
+                wi *= shrink
             mi *= beta1
             mi += gi
             vi *= beta2
             np.multiply(gi, gi, out=t)
             vi += t
             np.sqrt(vi, out=t)
-            t += eps * root
+            t += eps
             np.divide(mi, t, out=t)
             t *= size
             wi -= t
+
+    def approach(self, a: Array, b: Array, numbers: tuple[float] | Array) -> None:
+        """a += part * (b - a), in cache-sized chunks."""
+        (part,) = numbers
+        a, b = a.reshape(-1), b.reshape(-1)
+        scratch = np.empty(min(CHUNK, a.size), dtype=a.dtype)
+        for start in range(0, a.size, CHUNK):
+            chunk = slice(start, start + CHUNK)
+            t = np.subtract(b[chunk], a[chunk], out=scratch[: len(a[chunk])])
+            t *= part
+            a[chunk] += t
 
 
 _UNSIGNED = {n: np.dtype(f"u{n}") for n in (1, 2, 4, 8)}

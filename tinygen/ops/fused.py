@@ -13,15 +13,15 @@ import numpy as np
 from ..primitive import ShapeError, constant, primitive
 from ..tensor import Tensor
 from .elementwise import sigmoid, softplus, square
-from .linalg import matmul
+from .linalg import matmul, product
 from .reductions import log_softmax, mean, sum
 from .shape import broadcast_to, reshape, swapaxes
 
 # -- linear: x (N, I) times the transpose of w (O, I), plus b (O,) ---------------------------------
 
 _linear = primitive("linear", lambda xp, x, w, b: _affine(xp, x, w, b),
-                    lambda g, w: g.dot(w),
-                    lambda g, x: g.T.dot(x),
+                    lambda g, w: product(g, w),
+                    lambda g, x: product(g.T, x),
                     lambda g: column_sum(g))
 
 column_sum = primitive("column_sum", lambda xp, x: xp.column_sum(x),
@@ -54,7 +54,7 @@ def linear_reference(x: Any, weight: Any, bias: Any) -> Any:
 
 
 def _affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
-    y = x.dot(w.T)
+    y = xp.dot(x, w.T)
     y += b
     return y
 

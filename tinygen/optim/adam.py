@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
 from ..backend import Array
 from ..tensor import Tensor
@@ -49,11 +51,19 @@ class Adam(Optimizer):
         self.weight_decay = at_least_zero(self, "weight_decay", weight_decay)
         super().__init__(params, lr)
 
-    def _update(self, w: Array, g: Array, lr: float) -> None:
-        self._backend.adam_update(
-            w, g, self._state["m"], self._state["v"], lr, self.beta1, self.beta2, self.eps,
-            self.steps, self.weight_decay, self.decoupled,
-        )  # fmt: skip
+    def _numbers(self, lr: float) -> tuple[float, ...]:
+        """The size of the step, eps and the factor of the weights, for moments kept as plain sums.
+
+        m = beta1 * m + d and v = beta2 * v + d^2 save two passes over the arrays.
+        """
+        root = math.sqrt((1.0 - self.beta2**self.steps) / (1.0 - self.beta2))
+        size = lr * (1.0 - self.beta1) / (1.0 - self.beta1**self.steps) * root
+        return size, self.eps * root, 1.0 - lr * self.weight_decay if self.decoupled else 1.0
+
+    def _update(self, w: Array, g: Array, numbers: Any) -> None:
+        l2 = 0.0 if self.decoupled else self.weight_decay
+        m, v = self._state["m"], self._state["v"]
+        self._backend.adam_update(w, g, m, v, numbers, self.beta1, self.beta2, l2)
 
 
 class AdamW(Adam):

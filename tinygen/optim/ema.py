@@ -58,7 +58,6 @@ class ExponentialMovingAverage:
         layout = Layout(self._params)
         self._backend = layout.backend
         self._average, self._views = layout.zeros()
-        self._scratch, self._scratch_views = layout.zeros()
         self._copies = [b._data.copy() for b in self._buffers]
         self._swapped = False
         for view, p in zip(self._views, self._params, strict=True):
@@ -67,22 +66,25 @@ class ExponentialMovingAverage:
     def update(self) -> None:
         """Take in the present weights; once after every step of the optimizer."""
         self._refuse_if_swapped("update")
-        n = self.updates
-        decay = min(self.decay, (1 + n) / (10 + n)) if self.warmup else self.decay
+        part = self._backend.live(self._advance)
         # Behind an optimizer of just these parameters, they lie in one array of our layout.
         flat = find_packed(self._params)
         if flat is not None:
-            self._approach(self._average, flat.array, 1.0 - decay, self._scratch)
+            self._backend.approach(self._average, flat.array, part)
         else:
-            for view, p, scratch in zip(
-                self._views, self._params, self._scratch_views, strict=True
-            ):
-                self._approach(view, p._data, 1.0 - decay, scratch)
-        note_write(self._average)
+            for view, p in zip(self._views, self._params, strict=True):
+                self._backend.approach(view, p._data, part)
         for kept, b in zip(self._copies, self._buffers, strict=True):
             kept[...] = b._data
-            note_write(kept)
+
+    def _advance(self) -> tuple[float]:
+        """Count an update; returns the part of the way that the average goes."""
+        n = self.updates
         self.updates += 1
+        for array in (self._average, *self._copies):
+            note_write(array)
+        decay = min(self.decay, (1 + n) / (10 + n)) if self.warmup else self.decay
+        return (1.0 - decay,)
 
     @contextmanager
     def swapped(self) -> Iterator[None]:
@@ -131,12 +133,6 @@ class ExponentialMovingAverage:
             array[...] = self._backend.from_host(values[name])
             note_write(array)
         self.updates = int(state["updates"])
-
-    def _approach(self, average: Array, value: Array, part: float, scratch: Array) -> None:
-        """average += part * (value - average), in place."""
-        self._backend.subtract(value, average, out=scratch)
-        scratch *= part
-        average += scratch
 
     def _averages(self) -> list[Array]:
         return [*self._views, *self._copies]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,25 @@ from ..state import check_state
 from ..tensor import Tensor, note_write
 from .flat import checked, pack
 
-__all__ = ["Optimizer", "Schedule"]
+__all__ = ["Optimizer", "Schedule", "guarded"]
+
+_guard: Callable[[Optimizer, Array], bool] | None = None
+
+
+@contextmanager
+def guarded(guard: Callable[[Optimizer, Array], bool]) -> Iterator[None]:
+    """Inside, `guard(optimizer, gradient)` is asked before each update; False leaves that out.
+
+    The gradient is that of all parameters in one array; `optimizer.gradients` has its parts. A
+    guard around this one is asked only by it.
+    """
+    global _guard
+    before, _guard = _guard, guard
+    try:
+        yield
+    finally:
+        _guard = before
+
 
 Schedule = Callable[[int], float]
 """The learning rate as a function of the number of steps already taken: 0 for the first step."""
@@ -85,14 +104,29 @@ class Optimizer:
             if p._data is not view or type(g) is not kind or g.shape != target.shape:
                 raise self._refusal(arrays)
             target[...] = g
-        lr = self.lr(self.steps) if callable(self.lr) else self.lr
-        self.steps += 1
-        self._update(flat.array, self._gradient, lr)
-        note_write(flat.array)
+        if _guard is not None and not _guard(self, self._gradient):
+            return
+        self._update(flat.array, self._gradient, self._backend.live(self._advance))
 
-    def _update(self, w: Array, g: Array, lr: float) -> None:
-        """Change `w` in place; `self.steps` counts this step already."""
+    def _advance(self) -> tuple[float, ...]:
+        """Count a step; returns its numbers."""
+        lr = self.learning_rate
+        self.steps += 1
+        note_write(self._flat.array)
+        return self._numbers(lr)
+
+    def _numbers(self, lr: float) -> tuple[float, ...]:
+        """What changes from step to step in the rule; `self.steps` counts this step already."""
+        return (lr,)
+
+    def _update(self, w: Array, g: Array, numbers: Any) -> None:
+        """Change `w` in place; `numbers` is what `_numbers` returned, or where a device has it."""
         raise NotImplementedError
+
+    @property
+    def gradients(self) -> dict[str, Array]:
+        """What the latest step was given, by the parameters' names."""
+        return dict(zip(self.names, self._gradient_views, strict=True))
 
     def zero_grad(self) -> None:
         """Forget the gradients that `backward` added up."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from ..backend import Array
 from ..tensor import Tensor
@@ -39,7 +40,8 @@ class SGD(Optimizer):
         self.slots = ("velocity",) if momentum else ()
         super().__init__(params, lr)
 
-    def _update(self, w: Array, g: Array, lr: float) -> None:
+    def _update(self, w: Array, g: Array, numbers: Any) -> None:
+        velocity = self._state.get("velocity")
         self._backend.sgd_update(
-            w, g, self._state.get("velocity"), lr, self.momentum, self.nesterov, self.weight_decay
+            w, g, velocity, numbers, self.momentum, self.nesterov, self.weight_decay
         )

@@ -1,0 +1,60 @@
+"""One step of an update rule in one kernel, over all parameters: see optimizers.cu."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..base import Array
+from .launching import Launching
+from .source import blocks_for
+
+__all__ = ["Optimizers"]
+
+
+class Optimizers(Launching):
+    """SGD, Adam, and the approach of an average to its weights."""
+
+    def sgd_update(
+        self,
+        w: Array,
+        g: Array,
+        velocity: Array | None,
+        numbers: tuple[float] | Array,
+        momentum: float,
+        nesterov: bool,
+        weight_decay: float,
+    ) -> None:
+        """One step of SGD."""
+        (lr,), live = by_value(numbers, 1)
+        self.launch(
+            "sgd", w.dtype, blocks_for(w.size),
+            w, g, velocity, w.size, lr, momentum, int(nesterov), weight_decay, live,
+        )  # fmt: skip
+
+    def adam_update(
+        self,
+        w: Array,
+        g: Array,
+        m: Array,
+        v: Array,
+        numbers: tuple[float, float, float] | Array,
+        beta1: float,
+        beta2: float,
+        weight_decay: float,
+    ) -> None:
+        """One step of Adam or AdamW."""
+        (size, eps, shrink), live = by_value(numbers, 3)
+        self.launch(
+            "adam", w.dtype, blocks_for(w.size),
+            w, g, m, v, w.size, beta1, beta2, weight_decay, size, eps, shrink, live,
+        )  # fmt: skip
+
+    def approach(self, a: Array, b: Array, numbers: tuple[float] | Array) -> None:
+        """a += part * (b - a)."""
+        (part,), live = by_value(numbers, 1)
+        self.launch("approach", a.dtype, blocks_for(a.size), a, self.dense(b), a.size, part, live)
+
+
+def by_value(numbers: Any, count: int) -> tuple[tuple, Array | None]:
+    """What `Backend.live` gave, as numbers and the array that holds them instead (or None)."""
+    return (numbers, None) if isinstance(numbers, tuple) else ((0,) * count, numbers)
