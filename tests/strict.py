@@ -20,11 +20,14 @@ from typing import Any
 import host_cublas
 import host_kernels
 import numpy as np
+import strict_device
 import strict_names as names
+from strict_tape import do, recording, refuse
 
 from tinygen.backend import NUMPY, register
 from tinygen.backend.cuda import CudaBackend
 from tinygen.backend.cuda.cublas import Blas
+from tinygen.backend.cuda_device import CudaDevice
 
 
 @dataclass
@@ -49,6 +52,16 @@ def measure() -> Iterator[Counts]:
     finally:
         for name, value in vars(counts).items():
             setattr(spent, name, value - getattr(before, name))
+
+
+def _wait(what: str) -> None:
+    counts.syncs += 1
+    refuse(what)
+
+
+def _upload(what: str) -> None:
+    counts.uploads += 1
+    refuse(what)
 
 
 class Flags:
@@ -90,7 +103,7 @@ class StrictArray:
         index, fancy = _index(index)
         if fancy:
             counts.launches += 1
-            return StrictArray(self._host[index])
+            return StrictArray(do(lambda: self._host[index]))
         whole = index if isinstance(index, tuple) else (index,)
         if not any(part is Ellipsis for part in whole):
             whole = (*whole, Ellipsis)  # a view even where NumPy would make a scalar
@@ -98,10 +111,11 @@ class StrictArray:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         counts.launches += 1
-        self._host[_index(index)[0]] = _operand(value)
+        where, new = _index(index)[0], _operand(value)
+        do(lambda: self._host.__setitem__(where, new), self._host)
 
     def get(self) -> np.ndarray:
-        counts.syncs += 1
+        _wait("reading an array")
         return self._host.copy()
 
     @property
@@ -114,7 +128,7 @@ class StrictArray:
 
     def copy(self, order: str = "C") -> StrictArray:
         counts.launches += 1
-        return StrictArray(self._host.copy(order))
+        return StrictArray(do(lambda: self._host.copy(order)))
 
     def nonzero(self) -> tuple[StrictArray, ...]:
         return LIBRARY.nonzero(self)
@@ -126,10 +140,11 @@ def _index(index: Any) -> tuple[Any, bool]:
         parts = [_index(part) for part in index]
         return tuple(part for part, _ in parts), any(fancy for _, fancy in parts)
     if isinstance(index, StrictArray):
-        counts.syncs += index._host.dtype == bool
+        if index._host.dtype == bool:
+            _wait("a mask as an index")
         return index._host, True
     if isinstance(index, (list, np.ndarray)):
-        counts.uploads += 1
+        _upload("a host index")
         return _index(StrictArray(index))
     return index, False
 
@@ -172,9 +187,11 @@ class StrictUfunc:
         if wrong := set(options) - {"dtype", "casting"}:
             raise TypeError(f"Wrong arguments {wrong}")
         counts.launches += 1
+        hosts = [_operand(operand) for operand in operands]
         if out is None:
-            return _strict(self.ufunc(*map(_operand, operands), **options))
-        self.ufunc(*map(_operand, operands), out=_operand(out), **options)
+            return _strict(do(lambda: self.ufunc(*hosts, **options)))
+        place = _operand(out)
+        do(lambda: self.ufunc(*hosts, out=place, **options), place)
         return out
 
     def at(self, array: StrictArray, index: Any, values: Any) -> None:
@@ -183,13 +200,15 @@ class StrictUfunc:
         if np.asarray(_operand(values)).dtype.char not in "efdilqILQ":
             raise TypeError("scatter_add: unsupported dtype")
         counts.launches += 1
-        self.ufunc.at(_operand(array), _index(index)[0], _operand(values))
+        place, where, added = _operand(array), _index(index)[0], _operand(values)
+        do(lambda: self.ufunc.at(place, where, added), place)
 
     def reduce(self, array: Any, axis: int = 0, dtype: Any = None, keepdims: bool = False) -> Any:
         if self.__name__ not in ("add", "multiply"):
             raise NotImplementedError(f"`{self.__name__}.reduce` is not supported yet")
         counts.launches += 1
-        return _strict(self.ufunc.reduce(_operand(array), axis, dtype, keepdims=keepdims))
+        host = _operand(array)
+        return _strict(do(lambda: self.ufunc.reduce(host, axis, dtype, keepdims=keepdims)))
 
 
 def _function(name: str, function: Any) -> Any:
@@ -201,10 +220,12 @@ def _function(name: str, function: Any) -> Any:
         if wrong := lacking & set(options):
             raise TypeError(f"{name}() got an unexpected keyword argument {wrong}")
         counts.launches += name not in names.VIEWS
-        counts.syncs += name in names.SYNCING or (name == "where" and len(args) == 1)
+        if name in names.SYNCING or (name == "where" and len(args) == 1):
+            _wait(name)
         args = _argument(args)
         options = {key: _argument(value) for key, value in options.items()}
-        return _strict(function(*args, **options))
+        written = args[:1] if name in names.IN_PLACE else ()
+        return _strict(do(lambda: function(*args, **options), *written))
 
     call.__name__ = name
     return call
@@ -212,8 +233,8 @@ def _function(name: str, function: Any) -> Any:
 
 def _as_strict(data: Any, dtype: Any = None, order: Any = None, copy: bool | None = None) -> Any:
     if isinstance(data, StrictArray):
-        return StrictArray(np.array(data._host, dtype=dtype, order=order, copy=copy))
-    counts.uploads += 1
+        return StrictArray(do(lambda: np.array(data._host, dtype=dtype, order=order, copy=copy)))
+    _upload("a new array")
     return StrictArray(np.array(data, dtype=dtype, order=order))
 
 
@@ -225,8 +246,8 @@ class StrictLibrary(SimpleNamespace):
 
 
 def _sliding_window_view(*args: Any, **options: Any) -> Any:
-    counts.uploads += 1  # CuPy's uploads the window's shape and reads it back, axis by axis
-    counts.syncs += 1
+    _upload("sliding_window_view")  # of the window's shape, which is then read axis by axis
+    _wait("sliding_window_view")
     return _function("view", np.lib.stride_tricks.sliding_window_view)(*args, **options)
 
 
@@ -286,10 +307,14 @@ for _name, _ufunc in ((n, getattr(LIBRARY, u)) for n, u in names.OPERATORS.items
             setattr(StrictArray, f"__i{_name}__", _operator(_ufunc, in_place=True))
 
 
-class StrictBackend(CudaBackend):
+strict_device.equip(LIBRARY, StrictArray, counts)
+
+
+class StrictBackend(CudaDevice, CudaBackend):
     """The strict library behind tinygen's protocol, as `backend/cupy.py` puts CuPy there."""
 
     name = "strict"
+    index = 0
     library = LIBRARY
     array_type = StrictArray
 
@@ -309,7 +334,7 @@ class StrictBackend(CudaBackend):
         return NUMPY.owner(array._host)
 
     def synchronize(self) -> None:
-        counts.syncs += 1
+        _wait("synchronize")
 
     def sum(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
         return LIBRARY.sum(x, axis=axis, keepdims=keepdims)
@@ -322,7 +347,8 @@ class StrictBackend(CudaBackend):
 
     def erf(self, x: Any) -> Any:
         counts.launches += 1
-        return StrictArray(NUMPY.erf(_operand(x)))
+        host = _operand(x)
+        return StrictArray(do(lambda: NUMPY.erf(host)))
 
     def address(self, array: StrictArray) -> int:
         return array._host.ctypes.data
@@ -333,11 +359,24 @@ class StrictBackend(CudaBackend):
             assert not isinstance(a, StrictArray) or a.flags.c_contiguous, f"{name}: a gap in {a}"
         addresses = [self.address(a) if isinstance(a, StrictArray) else a for a in arguments]
         real = "float" if dtype == np.float32 else "double"
-        host_kernels.launch(name, real, blocks, addresses)
+        do(
+            lambda: host_kernels.launch(name, real, blocks, addresses),
+            *(a._host for a in arguments if isinstance(a, StrictArray)),
+        )
 
     def blas(self) -> Blas:
         counts.launches += 1
         return self._blas
+
+    @contextmanager
+    def capture(self) -> Iterator[list[Any]]:
+        self.synchronize()
+        with recording() as tapes:
+            yield tapes
+
+    def fill_from_host(self, array: StrictArray, values: np.ndarray) -> None:
+        _upload("values")
+        array._host[...] = values
 
 
 STRICT = StrictBackend()

@@ -26,6 +26,7 @@ VIEWS = words("""
     broadcast_arrays flip split array_split atleast_1d atleast_2d real imag
 """)
 SYNCING = words("nonzero unique bincount argwhere flatnonzero histogram allclose array_equal")
+IN_PLACE = words("fill sort copyto")
 OTHER_METHODS = words("astype fill take repeat clip round trace dot sort argsort flatten conj")
 FUNCTIONS = [
     *REDUCTIONS, *(name for name in VIEWS if name != "view"), *SYNCING, *words("""

@@ -29,6 +29,8 @@ class Backend:
     name: str
     library: Any
     array_type: type
+    records = False
+    """Whether steps can be recorded and replayed: see `tinygen.replay`."""
 
     def __getattr__(self, name: str) -> Any:
         """The library's own function, kept so that the next look-up is a plain attribute."""

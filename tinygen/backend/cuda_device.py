@@ -32,7 +32,7 @@ class CudaDevice:
         return self.library.cuda.Device(self.index)
 
     def facts(self) -> dict[str, Any]:
-        """Name, compute capability, multiprocessors, memory; the driver and both CUDA versions.
+        """Name, compute capability, multiprocessors, memory; how many GPUs; driver and versions.
 
         `driver` is the kernel module's version where the system tells it; `cuda_of_driver` is the
         newest CUDA that it can run and `cuda_runtime` the one that CuPy runs.
@@ -45,6 +45,7 @@ class CudaDevice:
             "compute_capability": f"{device['major']}.{device['minor']}",
             "multiprocessors": device["multiProcessorCount"],
             "memory": device["totalGlobalMem"],
+            "visible_gpus": runtime.getDeviceCount(),
             "driver": _driver_version(),
             "cuda_of_driver": _cuda_version(runtime.driverGetVersion()),
             "cuda_runtime": _cuda_version(runtime.runtimeGetVersion()),

@@ -7,6 +7,8 @@ the README's table says what has been run on a GPU.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -125,6 +127,42 @@ class CupyBackend(CudaDevice, CudaBackend):
     def use_tf32(self, on: bool) -> None:
         """Let float32 products round their factors to 10 bits."""
         self.blas().use_tf32(on)
+
+    @contextmanager
+    def capture(self) -> Iterator[list[Any]]:
+        """Inside, launches are recorded; afterwards the list holds the graph.
+
+        Its temporaries come from a pool of its own: memory that the graph will write to again must
+        not be given to anybody else.
+        """
+        cuda = self.library.cuda
+        with self.current():
+            self.synchronize()
+            stream = cuda.Stream(non_blocking=True)
+            pool = cuda.MemoryPool()
+            graphs: list[Any] = []
+            with stream, cuda.using_allocator(pool.malloc):
+                self.blas()  # setting the stream may not be recorded
+                stream.begin_capture()
+                try:
+                    yield graphs
+                finally:
+                    graphs.append(_Graph(stream.end_capture(), pool))
+
+    def fill_from_host(self, array: Array, values: np.ndarray) -> None:
+        """Copy host values into an array; CuPy copies them once more before it returns."""
+        array.set(values)
+
+
+class _Graph:
+    """A recorded graph with the memory of its temporaries."""
+
+    def __init__(self, graph: Any, pool: Any) -> None:
+        self._graph = graph
+        self._pool = pool
+
+    def launch(self) -> None:
+        self._graph.launch()
 
 
 @functools.cache

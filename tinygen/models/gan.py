@@ -18,16 +18,17 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import nn, optim
 from ..autograd import grad
-from ..backend import BACKEND_OF, Array, host
+from ..backend import BACKEND_OF, Array, Backend, host
 from ..ops import bce_with_logits, concatenate, sum
 from ..primitive import no_grad
 from ..random import Generator
+from ..replay import Replay
 from ..tensor import Tensor
 
 __all__ = [
@@ -103,6 +104,13 @@ GENERATOR_LOSSES: dict[str, Callable[[Tensor], Tensor]] = {
 # -- training --------------------------------------------------------------------------------------
 
 
+class Plan(NamedTuple):
+    """What a step does besides updating D."""
+
+    update_generator: bool
+    penalise: bool
+
+
 class GANTrainer:
     """Alternating updates of a discriminator and a generator (Goodfellow et al. 2014, Algorithm 1).
 
@@ -168,7 +176,8 @@ class GANTrainer:
         self.average = optim.ExponentialMovingAverage(generator, ema_decay) if ema_decay else None
         self.steps = 0
         self._losses: dict[str, Tensor] = {}
-        self._is_real: Array = np.empty((0, 1), "float32")
+        self._is_real: dict[int, Array] = {}
+        self._run: Callable[..., dict[str, Tensor]] = self._update
 
     def noise(self, n: int) -> Array:
         """n draws from the prior, a standard normal: (n, *noise_shape)."""
@@ -184,22 +193,45 @@ class GANTrainer:
             `loss_d` and `loss_g`, 0-d tensors on the device; reading their values waits for it.
         """
         self._check(batch)
-        self._losses["loss_d"] = self.step_discriminator(batch)
+        plan = Plan(
+            update_generator=(self.steps + 1) % self.d_steps == 0,
+            penalise=self.r1 > 0.0 and self.steps % self.r1_every == 0,
+        )
+        self._losses |= self._run(plan, batch)
         self.steps += 1
-        if self.steps % self.d_steps == 0:
-            self._losses["loss_g"] = self.step_generator(len(batch))
-            if self.average is not None:
-                self.average.update()
         return dict(self._losses)
 
-    def step_discriminator(self, real: Array) -> Tensor:
-        """One update of D; returns its loss."""
+    def capture(self) -> None:
+        """Replay steps as CUDA graphs from now on: the same numbers, launched all at once.
+
+        Each kind of step (see `Plan`) is recorded when it comes for the second time, for each size
+        of the batch. Settings that a step reads on the host, such as `r1`, are recorded with it.
+
+        Raises:
+            DeviceError: the model is not on a CUDA device.
+        """
+        self._run = Replay(self._backend, self._update)
+
+    @property
+    def _backend(self) -> Backend:
+        return BACKEND_OF[type(self.optimizer_d.params[0].data)]
+
+    def _update(self, plan: Plan, batch: Array) -> dict[str, Tensor]:
+        losses = {"loss_d": self.step_discriminator(batch, plan.penalise)}
+        if plan.update_generator:
+            losses["loss_g"] = self.step_generator(len(batch))
+            if self.average is not None:
+                self.average.update()
+        return losses
+
+    def step_discriminator(self, real: Array, penalise: bool = False) -> Tensor:
+        """One update of D, with the R1 penalty or without; returns its loss."""
         with no_grad():
             generated = self.generator(Tensor(self.noise(len(real))))
         logits = self._logits(Tensor(real), generated)
         loss = discriminator_loss(logits, self._labels(len(real)))
         objective = loss
-        if self.r1 and self.steps % self.r1_every == 0:
+        if penalise:
             objective = loss + r1_penalty(self.discriminator, real, self.r1 * self.r1_every)
         self.optimizer_d.step(grad(objective, self.optimizer_d.params))
         return loss.detach()
@@ -264,8 +296,8 @@ class GANTrainer:
 
     def _labels(self, n: int) -> Array:
         """`real_label` n times, then 0 n times: (2n, 1), made once for each batch size."""
-        if len(self._is_real) != 2 * n:
+        if n not in self._is_real:
             labels = np.zeros((2 * n, 1), "float32")
             labels[:n] = self.real_label
-            self._is_real = BACKEND_OF[type(self.optimizer_d.params[0].data)].from_host(labels)
-        return self._is_real
+            self._is_real[n] = self._backend.from_host(labels)
+        return self._is_real[n]

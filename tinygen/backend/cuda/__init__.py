@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..base import Array
+from .graphs import Graphs
 from .optimizers import Optimizers
 from .products import Products
 from .random import Random
@@ -20,7 +21,7 @@ from .source import source
 __all__ = ["CudaBackend", "source"]
 
 
-class CudaBackend(Products, Optimizers, Random):
+class CudaBackend(Graphs, Products, Optimizers, Random):
     """A backend whose fused operations are the kernels in this folder."""
 
     def scatter_add(self, values: Array, index: Any, shape: tuple[int, ...]) -> Array:
