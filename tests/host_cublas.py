@@ -34,7 +34,13 @@ def _matrices(address: int, real: Any, shape: tuple[int, ...], strides: tuple[in
     return np.lib.stride_tricks.as_strided(flat, shape, tuple(s * size for s in strides))
 
 
-def _products(real: Any) -> Any:
+def _tf32(x: np.ndarray) -> np.ndarray:
+    """Rounded to 10 bits after the leading one, as tensor cores read float32."""
+    bits = np.ascontiguousarray(x).view("uint32")
+    return ((bits + np.uint32(0x1000)) & np.uint32(0xFFFFE000)).view("float32")
+
+
+def _products(real: Any, modes: dict) -> Any:
     def call(handle: Any, ta: int, tb: int, m: int, n: int, k: int, alpha: Any, a: int, lda: int,
              stride_a: int, b: int, ldb: int, stride_b: int, beta: Any, c: int, ldc: int,
              stride_c: int, count: int) -> int:  # fmt: skip
@@ -43,6 +49,8 @@ def _products(real: Any) -> Any:
             return 7  # CUBLAS_STATUS_INVALID_VALUE
         x = _matrices(a, real, (count, m, k), (stride_a, *((lda, 1) if ta else (1, lda))))
         y = _matrices(b, real, (count, k, n), (stride_b, *((ldb, 1) if tb else (1, ldb))))
+        if modes["math"] == 3 and real is ctypes.c_float:
+            x, y = _tf32(x), _tf32(y)
         out = _matrices(c, real, (count, m, n), (stride_c, 1, ldc))
         do(lambda: np.matmul(x, y, out=out), out)
         return 0
@@ -57,6 +65,7 @@ class HostCublas:
         self.cublasCreate_v2 = Function(lambda handle: 0)
         self.cublasSetStream_v2 = Function(lambda handle, stream: 0)
         self.cublasSetWorkspace_v2 = Function(lambda handle, address, size: 0)
-        self.cublasSetMathMode = Function(lambda handle, mode: 0)
-        self.cublasSgemmStridedBatched = Function(_products(ctypes.c_float))
-        self.cublasDgemmStridedBatched = Function(_products(ctypes.c_double))
+        modes = {"math": 0}
+        self.cublasSetMathMode = Function(lambda handle, mode: modes.update(math=mode) or 0)
+        self.cublasSgemmStridedBatched = Function(_products(ctypes.c_float, modes))
+        self.cublasDgemmStridedBatched = Function(_products(ctypes.c_double, modes))

@@ -27,6 +27,7 @@ from strict_tape import do, recording, refuse
 from tinygen.backend import NUMPY, register
 from tinygen.backend.cuda import CudaBackend
 from tinygen.backend.cuda.cublas import Blas
+from tinygen.backend.cuda.products import Products
 from tinygen.backend.cuda_device import CudaDevice
 
 
@@ -219,7 +220,7 @@ def _function(name: str, function: Any) -> Any:
     def call(*args: Any, **options: Any) -> Any:
         if wrong := lacking & set(options):
             raise TypeError(f"{name}() got an unexpected keyword argument {wrong}")
-        counts.launches += name not in names.VIEWS
+        counts.launches += name not in names.FREE
         if name in names.SYNCING or (name == "where" and len(args) == 1):
             _wait(name)
         args = _argument(args)
@@ -366,6 +367,7 @@ class StrictBackend(CudaDevice, CudaBackend):
 
     def blas(self) -> Blas:
         counts.launches += 1
+        self._blas.use_tf32(Products.tf32)
         return self._blas
 
     @contextmanager

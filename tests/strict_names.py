@@ -25,6 +25,7 @@ VIEWS = words("""
     reshape transpose swapaxes squeeze ravel diagonal view moveaxis expand_dims broadcast_to
     broadcast_arrays flip split array_split atleast_1d atleast_2d real imag
 """)
+FREE = [*VIEWS, *words("empty empty_like result_type")]
 SYNCING = words("nonzero unique bincount argwhere flatnonzero histogram allclose array_equal")
 IN_PLACE = words("fill sort copyto")
 OTHER_METHODS = words("astype fill take repeat clip round trace dot sort argsort flatten conj")

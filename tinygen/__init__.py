@@ -9,7 +9,7 @@ tg.grad(y, x)
 
 from . import nn, ops, optim
 from .autograd import grad
-from .backend import DeviceError, default_device, use_device
+from .backend import DeviceError, default_device, set_matmul_precision, use_device
 from .creation import arange, eye, from_dlpack, full, ones, tensor, zeros
 from .drawing import draw_graph
 from .gradcheck import GradientError, gradcheck
@@ -24,7 +24,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DeviceError", "Generator", "GradientError", "Tensor", "arange", "checkpoint", "constant",
     "default_device", "draw_graph", "eye", "from_dlpack", "full", "grad", "gradcheck", "hessian",
-    "hvp", "jacobian", "jvp", "nn", "no_grad", "ones", "ops", "optim", "primitive", "tensor",
-    "use_device", "value_and_grad", "vjp", "zeros",
+    "hvp", "jacobian", "jvp", "nn", "no_grad", "ones", "ops", "optim", "primitive",
+    "set_matmul_precision", "tensor", "use_device", "value_and_grad", "vjp", "zeros",
 ]  # fmt: skip
 __all__ += ops.__all__

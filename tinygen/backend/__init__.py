@@ -24,6 +24,7 @@ __all__ = [
     "cuda_status",
     "default_device",
     "register",
+    "set_matmul_precision",
     "use_device",
 ]
 
@@ -117,6 +118,21 @@ def use_device(device: str) -> Iterator[Backend]:
             yield backend
     finally:
         _default_device = before
+
+
+def set_matmul_precision(precision: str) -> None:
+    """How float32 matrix products are computed on CUDA devices, from now on.
+
+    Args:
+        precision: "highest" (the default), in float32; "high", with factors rounded to the 10 bits
+            of TF32, which tensor cores multiply several times as fast. Results then have three
+            digits. On the processor both are float32.
+    """
+    from .cuda.products import Products
+
+    if precision not in ("highest", "high"):
+        raise ValueError(f'set_matmul_precision: takes "highest" or "high", not {precision!r}.')
+    Products.tf32 = precision == "high"
 
 
 def host(array: Any) -> np.ndarray:

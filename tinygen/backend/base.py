@@ -16,6 +16,7 @@ import numpy as np
 
 from . import convolution
 from .convolution import Geometry, Sizes
+from .formulas import Formulas
 from .memory import Memory
 from .stream import Stream
 
@@ -23,7 +24,7 @@ Array = Any
 """A raw array of some backend: `numpy.ndarray`, `cupy.ndarray`, ..."""
 
 
-class Backend:
+class Backend(Formulas):
     """One array library. Subclasses set `name`, `library`, `array_type` and fill in the methods."""
 
     name: str
@@ -108,39 +109,15 @@ class Backend:
         """Smallest element along `axis`."""
         raise NotImplementedError
 
-    def sum_products(self, a: Array, b: Array | None, axes: tuple[int, ...]) -> Array:
-        """Sum of a * b (None: of a) over `axes`, which go; a and b have one shape."""
-        return self.sum(a if b is None else a * b, axes)
-
-    def relu(self, x: Array) -> Array:
-        """max(x, 0), elementwise."""
-        return self.maximum(x, 0)
-
     def dot(self, a: Array, b: Array) -> Array:
         """The product of two matrices; `matmul` takes stacks of them."""
         return a.dot(b)
-
-    def use_tf32(self, on: bool) -> None:
-        """Let float32 products round their factors to 10 bits, where a device has such units."""
 
     # -- special functions ---------------------------------------------------------------------
 
     def erf(self, x: Array) -> Array:
         """The error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
         raise NotImplementedError
-
-    def sigmoid(self, x: Array) -> Array:
-        """1 / (1 + exp(-x)), exact to the last digits in both tails."""
-        # exp(-x) overflows to inf for very negative x, and 1/inf = 0 is the right answer.
-        with np.errstate(over="ignore"):
-            y = self.exp(-x)
-        return 1.0 / (1.0 + y)
-
-    def softplus(self, x: Array) -> Array:
-        """log(1 + exp(x)) without overflow. (`logaddexp(x, 0)` is nine times slower.)"""
-        y = self.log1p(self.exp(-abs(x)))
-        y += self.maximum(x, 0)
-        return y
 
     # -- writing into arrays -------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .base import Array
-from .cuda import CudaBackend, cublas
+from .cuda import CudaBackend, cublas, products
 from .cuda.source import THREADS, source
 from .cuda_device import CudaDevice
 
@@ -121,12 +121,9 @@ class CupyBackend(CudaDevice, CudaBackend):
                 self._workspace = self.library.empty(cublas.WORKSPACE_BYTES, dtype="uint8")
                 major = self.library.cuda.runtime.runtimeGetVersion() // 1000
                 self._blas = cublas.Blas(cublas.load(major), self.address(self._workspace))
+        self._blas.use_tf32(products.Products.tf32)
         self._blas.use_stream(self.library.cuda.get_current_stream().ptr)
         return self._blas
-
-    def use_tf32(self, on: bool) -> None:
-        """Let float32 products round their factors to 10 bits."""
-        self.blas().use_tf32(on)
 
     @contextmanager
     def capture(self) -> Iterator[list[Any]]:

@@ -56,6 +56,7 @@ class Blas:
         self._workspace = workspace
         self._handle = _pointer()
         self._stream: int | None = None
+        self._tf32 = False
         self._call("cublasCreate_v2", ctypes.byref(self._handle))
         self._constants = {
             real: (real(1.0), real(0.0)) for real in (ctypes.c_float, ctypes.c_double)
@@ -71,7 +72,9 @@ class Blas:
 
     def use_tf32(self, on: bool) -> None:
         """Round the factors of float32 products to 10 bits, for the tensor cores."""
-        self._call("cublasSetMathMode", self._handle, TF32_MATH if on else DEFAULT_MATH)
+        if on != self._tf32:
+            self._call("cublasSetMathMode", self._handle, TF32_MATH if on else DEFAULT_MATH)
+            self._tf32 = on
 
     def products(
         self, double: bool, sizes: tuple[int, int, int],

@@ -16,6 +16,9 @@ __all__ = ["Products"]
 class Products(Launching):
     """`matmul` and `dot`."""
 
+    tf32 = False
+    """Whether float32 products may round their factors to 10 bits: see `set_matmul_precision`."""
+
     def blas(self) -> Blas:
         """The device's cuBLAS, queueing on the current stream."""
         raise NotImplementedError
