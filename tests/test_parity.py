@@ -1,0 +1,56 @@
+"""Every recipe trains alike on the processor and on a device: 20 steps, every number."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import numpy as np
+import pytest
+
+from tinygen import recipes
+from tinygen.backend import cuda_status
+
+SMALL = {
+    "batch": 8, "steps": 20, "generator": (16,), "discriminator": (16,), "channels": (4, 6, 8),
+    "noise": 5, "hidden": (16,), "latent": 3,
+}  # fmt: skip
+STEPS = 20
+
+
+def experiment(name: str, device: str):
+    recipe = recipes.find(name)
+    known = {field.name: getattr(recipe.defaults, field.name) for field in fields(recipe.defaults)}
+    small = {k: v for k, v in SMALL.items() if k in known and isinstance(known[k], type(v))}
+    return recipe.build(recipes.resolve(recipe, {**small, "device": device}))
+
+
+def numbers(name: str, device: str) -> tuple[list[dict[str, float]], dict[str, np.ndarray]]:
+    """The losses of each step, and the arrays that are there after the last one."""
+    made = experiment(name, device)
+    losses = [{k: float(v) for k, v in made.step().items()} for _ in range(STEPS)]
+    arrays: dict[str, np.ndarray] = {}
+
+    def collect(value, path: str) -> None:
+        if isinstance(value, dict):
+            for key, part in value.items():
+                collect(part, f"{path}/{key}")
+        elif isinstance(value, np.ndarray):
+            arrays[path] = value
+
+    collect(made.trainer.state_dict(), "")
+    return losses, arrays
+
+
+@pytest.mark.parametrize("device", ["strict", pytest.param("cuda", marks=pytest.mark.cuda)])
+@pytest.mark.parametrize("name", recipes.RECIPES)
+def test_a_recipe_trains_alike_on_every_device(name, device):
+    if device == "cuda" and (reason := cuda_status()):
+        pytest.skip(reason)
+    (expected, on_host), (found, there) = numbers(name, "cpu"), numbers(name, device)
+    for step, (a, b) in enumerate(zip(expected, found, strict=True)):
+        assert a.keys() == b.keys()
+        for key, value in a.items():
+            assert b[key] == pytest.approx(value, rel=1e-3, abs=1e-4), f"{key} of step {step + 1}"
+    assert there.keys() == on_host.keys()
+    for path, array in on_host.items():
+        np.testing.assert_allclose(there[path], array, rtol=1e-3, atol=1e-3, err_msg=path)
