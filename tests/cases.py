@@ -15,7 +15,7 @@ import scipy.special
 from convolution_loops import conv2d_loops, conv2d_weight_loops, conv_transpose2d_loops
 
 import tinygen as tg
-from tinygen.examples import EINSUM, EXAMPLES, LABELS, MASK, OVERLAPPING, ROWS, Example
+from tinygen.examples import EINSUM, EXAMPLES, LABELS, MASK, OVERLAPPING, ROWS, SIGNED, Example
 from tinygen.primitive import PRIMITIVES
 
 
@@ -71,6 +71,9 @@ BINARY = [
 ]
 
 
+_sigmoid = scipy.special.expit
+
+
 def _softmax_loss(x: Any, t: Any) -> Any:
     return -np.mean(np.sum(t * scipy.special.log_softmax(x, axis=1), axis=1))
 
@@ -100,7 +103,11 @@ ORACLES = {
     "clip": lambda x: np.clip(x, -0.5, 0.6),
     "clip_below": lambda x: np.maximum(x * x, 0.9),
     "leaky_relu": lambda x: np.where(x > 0, x, 0.2 * x),
+    "leaky_relu_slope": lambda g: g * g * np.where(SIGNED > 0, 1.0, 0.2),
     "elu": lambda x: np.where(x > 0, x, 1.3 * np.expm1(x)),
+    "silu_slope": lambda g, x: g * _sigmoid(x) * (1 + x * _sigmoid(-x)),
+    "gelu_slope": lambda g, x: g * (
+        scipy.special.ndtr(x) + x * np.exp(-x * x / 2) / np.sqrt(2 * np.pi)),
     "astype": lambda x: x**3,
     # -- indexing
     "getitem_slice": lambda x: x[1:, ::2] ** 2,
@@ -146,6 +153,8 @@ ORACLES = {
     "logsumexp_all": lambda x: scipy.special.logsumexp(x, keepdims=True),
     "softmax": lambda x: scipy.special.softmax(x, 0),
     "log_softmax": lambda x: scipy.special.log_softmax(x, -1),
+    "softmax_slope": lambda g, y: y * (g - np.sum(g * y, 0)),
+    "log_softmax_slope": lambda g, y: g - np.exp(y) * np.sum(g, -1, keepdims=True),
     "norm": lambda x: np.linalg.norm(x, axis=1),
     "norm_all": lambda x: np.linalg.norm(x, keepdims=True),
     "norm_one": lambda x: np.linalg.norm(x, axis=1, ord=1) ** 2,
@@ -173,15 +182,25 @@ ORACLES = {
     "einsum_alone": lambda a: np.einsum("iji->j", a * a),
     # -- fused
     "linear": lambda x, w, b: x @ w.T + b,
+    "linear_relu": lambda x, w, b: np.maximum(x @ w.T + b, 0),
+    "linear_leaky_relu": lambda x, w, b: np.maximum(x @ w.T + b, 0.2 * (x @ w.T + b)),
     "linear_stack": lambda x, w, b: x @ w.T + b,
     "linear_plain": lambda x, w: x @ w.T,
     "column_sum": lambda x: np.sum(x * x, 0),
     "bce_with_logits": lambda x, t: np.mean(np.logaddexp(x, 0) - x * t),
     "bce_with_logits_number": lambda x: np.mean(np.logaddexp(x, 0) - x * 0.9),
+    "bce_slope": lambda x, t, s: (_sigmoid(x) - t) * s / 6.0,
+    "bce_slope_number": lambda x, s: (_sigmoid(x) - 0.9) * s / 6.0,
     "cross_entropy_weights": _softmax_loss,
     "cross_entropy_labels": lambda x: _softmax_loss(x, np.eye(3)[LABELS]),
     "class_loss_slope": lambda s: s * np.eye(3)[LABELS] / -4.0,
     "mse": lambda a, b: np.mean((a - b) ** 2),
+    # -- likelihoods
+    "bernoulli_log_prob": lambda x, t: np.sum(x * t - np.logaddexp(x, 0), -1),
+    "bernoulli_log_prob_stack": lambda x, t: np.sum(x * t - np.logaddexp(x, 0), -1),
+    "bernoulli_slope": lambda u, x, t: u[:, None] * (t - _sigmoid(x)),
+    "reparameterised": lambda m, v, e: m + np.exp(v / 2) * e,
+    "normal_kl": lambda m, v: (m**2 + np.exp(v) - 1 - v) / 2,
     # -- convolution
     "conv2d": lambda x, w, b: conv2d_loops(x, w) + b[:, None, None],
     "conv2d_geometry": lambda x, w: conv2d_loops(x, w, (2, 1), (1, 2), (1, 2), 2),
@@ -203,6 +222,7 @@ ORACLES = {
          v[:, :, 2] * [1, 0]], 2) ** 2,
     "from_windows": lambda x: x[:, :, [[0, 0], [0, 1], [3, 1]], [0, 1]] ** 2,
     "inverse_std": lambda x: 1 / np.sqrt(x / 5 + 0.01),
+    "inverse_std_slope": lambda g, y: -0.5 / 5 * g * y**3,
     "scale": np.multiply,
     "scale_shift": lambda x, s, b: x * s + b,
     "sum_products": lambda a, b: np.sum(a * b, (0, 2))[:, None] ** 2,
@@ -241,6 +261,5 @@ CONSTANTS = {
     "window_argmax": (lambda x: PRIMITIVES["window_argmax"](
         tg.reshape(x, 1, 1, 2, 3), ((0, 2), (1, 3)), 3),
         lambda x: np.stack([np.argmax(x[:, i : i + 2], 1) for i in (0, 1)], 1)[None, None]),
-    "leaky_slope": (lambda x: PRIMITIVES["leaky_slope"](x, 0.1), lambda x: np.where(x > 0, 1, 0.1)),
     "one_hot": (lambda x: tg.one_hot(tg.argmax(x, 1), 3, x), lambda x: np.eye(3)[np.argmax(x, 1)]),
 }  # fmt: skip

@@ -26,7 +26,7 @@ PRELUDE = r"""
 #include <functional>
 #include <vector>
 using std::abs; using std::exp; using std::log; using std::log1p; using std::sqrt;
-using std::cos; using std::sin; using std::erf; using std::tanh; using std::pow;
+using std::expm1; using std::cos; using std::sin; using std::erf; using std::tanh; using std::pow;
 #define __global__
 #define __device__
 #define __restrict__
@@ -99,7 +99,7 @@ def _compiler() -> str | None:
 @functools.cache
 def kernels() -> dict[str, tuple[list[str], str]]:
     """Name to (types of the parameters, body), macros expanded."""
-    macros = dict(re.findall(r"^#define (STREAM) (.*)$", source(), re.M))
+    macros = dict(re.findall(r"^#define ([A-Z]+) ((?:Index|Word) .*)$", source(), re.M))
     found = {}
     for name, parameters, body in KERNEL.findall(source()):
         for macro, text in macros.items():

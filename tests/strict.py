@@ -11,24 +11,22 @@ would make a GPU wait or copy is counted:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
+from unittest import mock
 
 import host_cublas
-import host_kernels
 import numpy as np
 import strict_device
 import strict_names as names
-from strict_tape import do, recording, refuse
+from strict_tape import do, refuse
 
 from tinygen.backend import NUMPY, register
-from tinygen.backend.cuda import CudaBackend
-from tinygen.backend.cuda.cublas import Blas
-from tinygen.backend.cuda.products import Products
-from tinygen.backend.cuda_device import CudaDevice
+from tinygen.backend.cupy import CupyBackend
 
 
 @dataclass
@@ -114,6 +112,16 @@ class StrictArray:
         counts.launches += 1
         where, new = _index(index)[0], _operand(value)
         do(lambda: self._host.__setitem__(where, new), self._host)
+
+    @property
+    def data(self) -> SimpleNamespace:
+        return SimpleNamespace(ptr=self._host.ctypes.data)
+
+    def set(self, values: np.ndarray) -> None:
+        _upload("values")
+        assert values.dtype == self._host.dtype
+        assert self.flags.c_contiguous
+        self._host[...] = values
 
     def get(self) -> np.ndarray:
         _wait("reading an array")
@@ -311,22 +319,16 @@ for _name, _ufunc in ((n, getattr(LIBRARY, u)) for n, u in names.OPERATORS.items
 strict_device.equip(LIBRARY, StrictArray, counts)
 
 
-class StrictBackend(CudaDevice, CudaBackend):
-    """The strict library behind tinygen's protocol, as `backend/cupy.py` puts CuPy there."""
+class StrictBackend(CupyBackend):
+    """The backend of CuPy, on this library."""
 
     name = "strict"
-    index = 0
-    library = LIBRARY
-    array_type = StrictArray
 
     def __init__(self) -> None:
-        self._blas = Blas(host_cublas.HostCublas(), workspace=0)
+        with mock.patch.dict(sys.modules, cupy=LIBRARY):
+            super().__init__(0)
 
-    def from_host(self, array: np.ndarray) -> StrictArray:
-        return LIBRARY.array(array)
-
-    def to_host(self, array: StrictArray) -> np.ndarray:
-        return LIBRARY.asnumpy(array)
+    load_cublas = staticmethod(lambda major: host_cublas.HostCublas())
 
     def device_of(self, array: StrictArray) -> str:
         return "strict"
@@ -334,51 +336,14 @@ class StrictBackend(CudaDevice, CudaBackend):
     def owner(self, array: StrictArray) -> np.ndarray:
         return NUMPY.owner(array._host)
 
-    def synchronize(self) -> None:
-        _wait("synchronize")
-
-    def sum(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        return LIBRARY.sum(x, axis=axis, keepdims=keepdims)
-
-    def amax(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        return LIBRARY.amax(x, axis=axis, keepdims=keepdims)
-
-    def amin(self, x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-        return LIBRARY.amin(x, axis=axis, keepdims=keepdims)
+    def blas(self) -> Any:
+        counts.launches += 1
+        return super().blas()
 
     def erf(self, x: Any) -> Any:
         counts.launches += 1
         host = _operand(x)
         return StrictArray(do(lambda: NUMPY.erf(host)))
-
-    def address(self, array: StrictArray) -> int:
-        return array._host.ctypes.data
-
-    def launch(self, name: str, dtype: Any, blocks: int, *arguments: Any) -> None:
-        counts.launches += 1
-        for a in arguments:
-            assert not isinstance(a, StrictArray) or a.flags.c_contiguous, f"{name}: a gap in {a}"
-        addresses = [self.address(a) if isinstance(a, StrictArray) else a for a in arguments]
-        real = "float" if dtype == np.float32 else "double"
-        do(
-            lambda: host_kernels.launch(name, real, blocks, addresses),
-            *(a._host for a in arguments if isinstance(a, StrictArray)),
-        )
-
-    def blas(self) -> Blas:
-        counts.launches += 1
-        self._blas.use_tf32(Products.tf32)
-        return self._blas
-
-    @contextmanager
-    def capture(self) -> Iterator[list[Any]]:
-        self.synchronize()
-        with recording() as tapes:
-            yield tapes
-
-    def fill_from_host(self, array: StrictArray, values: np.ndarray) -> None:
-        _upload("values")
-        array._host[...] = values
 
 
 STRICT = StrictBackend()

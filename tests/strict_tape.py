@@ -7,8 +7,7 @@ once to find the shape of its result; what it overwrote is put back.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,18 +49,19 @@ def refuse(what: str) -> None:
         raise RuntimeError(f"operation not permitted when stream is capturing ({what})")
 
 
-@contextmanager
-def recording() -> Iterator[list[Tape]]:
-    """Inside, everything is put on a tape, which the list holds afterwards."""
+def begin() -> None:
+    """From here on everything is put on a tape."""
     global _tape
     _tape = Tape()
-    tapes: list[Tape] = []
-    try:
-        yield tapes
-    finally:
-        tapes.append(_tape)
-        _tape.undo()
-        _tape = None
+
+
+def end() -> Tape:
+    """The tape; nothing of what is on it has happened."""
+    global _tape
+    assert _tape is not None
+    tape, _tape = _tape, None
+    tape.undo()
+    return tape
 
 
 def _as_arrays(result: Any) -> Any:

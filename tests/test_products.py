@@ -107,6 +107,6 @@ def test_an_unknown_precision_is_refused():
 
 
 def test_a_failure_of_cublas_is_told():
-    blas = strict.STRICT._blas
+    blas = strict.STRICT.blas()
     with pytest.raises(RuntimeError, match="cublasSgemmStridedBatched with status 7"):
         blas.products(False, (2, 2, 2), (0, 0, 1, 0), (0, 0, 2, 0), (0, 2, 0), 1)

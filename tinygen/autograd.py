@@ -114,7 +114,11 @@ def _walk(
         kept: Any = node.kept
         if create_graph or kept is None or node.time < last_write:
             kept = _kept(node, create_graph)
-        rules = node.op.rules  # type: ignore[union-attr]
+        op: Any = node.op
+        if op.through is not None:
+            rule, pick = op.through
+            g = rule(g, *pick(kept))
+        rules = op.rules
         for i, parent in enumerate(node.inputs):
             if parent not in wanted:
                 continue

@@ -137,6 +137,7 @@ EINSUM: dict[str, list[tuple[int, ...]]] = {
     "ij,ij->ij": [(2, 3), (1, 3)],
 }
 MASK = np.array([[True, False, True], [False, False, True]])
+SIGNED = np.array([[0.5, -1.0, 2.0], [-0.3, 0.7, -2.0]])
 ROWS = np.array([[2, 0], [2, 1]])  # row 2 twice
 LABELS = np.array([0, 2, 1, 2])
 OVERLAPPING = ((-1, 1), (0, 2), (1, 4))  # windows of an axis of length 4
@@ -161,7 +162,11 @@ OTHERS: list[tuple[str, str | None, Callable, Maker]] = [
     ("clip", "clip", lambda x: ops.clip(x, -0.5, 0.6), spread((2, 3))),
     ("clip_below", "clip", lambda x: ops.clip(x * x, low=0.9), spread((5,))),
     ("leaky_relu", "leaky_relu", lambda x: ops.leaky_relu(x, 0.2), spread((2, 3))),
+    ("leaky_relu_slope", "leaky_relu_slope",
+     lambda g: PRIMITIVES["leaky_relu_slope"](g * g, like(g, SIGNED), 0.2), normal((2, 3))),
     ("elu", "elu", lambda x: ops.elu(x, 1.3), spread((2, 3))),
+    ("silu_slope", "silu_slope", PRIMITIVES["silu_slope"], normal((2, 3), (2, 3))),
+    ("gelu_slope", "gelu_slope", PRIMITIVES["gelu_slope"], normal((2, 3), (2, 3))),
     ("astype", "astype", lambda x: ops.astype(ops.astype(x, "float64") ** 3, x.dtype),
      normal((4,))),
     # -- indexing
@@ -211,6 +216,10 @@ OTHERS: list[tuple[str, str | None, Callable, Maker]] = [
     ("logsumexp_all", "logsumexp", lambda x: ops.logsumexp(x, keepdims=True), normal((2, 3))),
     ("softmax", "softmax", lambda x: ops.softmax(x, 0), normal((4, 2))),
     ("log_softmax", "log_softmax", lambda x: ops.log_softmax(x), normal((2, 4))),
+    ("softmax_slope", "softmax_slope", lambda g, y: PRIMITIVES["softmax_slope"](g, y, 0),
+     normal((4, 2), (4, 2))),
+    ("log_softmax_slope", "log_softmax_slope",
+     lambda g, y: PRIMITIVES["log_softmax_slope"](g, y, -1), normal((2, 4), (2, 4))),
     ("norm", "norm", lambda x: ops.norm(x, 1), normal((3, 4))),
     ("norm_all", "norm", lambda x: ops.norm(x, keepdims=True), normal((2, 3))),
     ("norm_one", None, lambda x: ops.norm(x, 1, ord=1) ** 2, spread((2, 4))),
@@ -239,17 +248,31 @@ OTHERS: list[tuple[str, str | None, Callable, Maker]] = [
     # -- fused
     ("linear", "linear", ops.linear, normal((4, 3), (2, 3), (2,))),
     ("linear_stack", "linear", ops.linear, normal((2, 2, 3), (2, 3), (2,))),
+    ("linear_relu", "linear_relu", ops.linear_relu, normal((4, 3), (2, 3), (2,))),
+    ("linear_leaky_relu", "linear_relu", lambda x, w, b: ops.linear_relu(x, w, b, 0.2),
+     normal((4, 3), (2, 3), (2,))),
     ("linear_plain", "matmul", ops.linear, normal((4, 3), (2, 3))),
     ("column_sum", "column_sum", lambda x: PRIMITIVES["column_sum"](x * x), normal((4, 3))),
     ("bce_with_logits", "bce_with_logits", ops.bce_with_logits, normal((2, 3), (2, 3))),
     ("bce_with_logits_number", "bce_with_logits", lambda x: ops.bce_with_logits(x, 0.9),
      normal((2, 3))),
+    ("bce_slope", "bce_slope", PRIMITIVES["bce_slope"], normal((2, 3), (2, 3), ())),
+    ("bce_slope_number", "bce_slope", lambda x, s: PRIMITIVES["bce_slope"](x, 0.9, s),
+     normal((2, 3), ())),
     ("cross_entropy_weights", "weighted_loss", ops.softmax_cross_entropy, normal((4, 3), (4, 3))),
     ("cross_entropy_labels", "class_loss", lambda x: ops.softmax_cross_entropy(x, like(x, LABELS)),
      normal((4, 3))),
     ("class_loss_slope", "class_loss_slope",
      lambda s: PRIMITIVES["class_loss_slope"](s, like(s, LABELS), (4, 3)), normal(())),
     ("mse", "mse", ops.mse, normal((2, 3), (2, 3))),
+    # -- likelihoods
+    ("bernoulli_log_prob", "bernoulli_log_prob", ops.bernoulli_log_prob, normal((2, 5), (2, 5))),
+    ("bernoulli_log_prob_stack", "bernoulli_log_prob", ops.bernoulli_log_prob,
+     normal((2, 3, 4), (2, 1, 4))),
+    ("bernoulli_slope", "bernoulli_slope", PRIMITIVES["bernoulli_slope"],
+     normal((2,), (2, 3), (2, 3))),
+    ("reparameterised", "reparameterised", ops.reparameterised, normal((2, 3), (2, 3), (2, 3))),
+    ("normal_kl", "normal_kl", ops.normal_kl, normal((2, 3), (2, 3))),
     # -- convolution
     ("conv2d", "conv2d", ops.conv2d, normal((2, 2, 4, 3), (3, 2, 2, 2), (3,))),
     ("conv2d_geometry", "conv2d",
@@ -283,6 +306,8 @@ OTHERS: list[tuple[str, str | None, Callable, Maker]] = [
     ("centre", "centre", lambda x: PRIMITIVES["centre"](x, (3, 1), None) ** 2, normal((2, 3, 4))),
     ("inverse_std", "inverse_std", lambda x: PRIMITIVES["inverse_std"](x, 5, 0.01),
      within(0.5, 2, (3, 1))),
+    ("inverse_std_slope", "inverse_std_slope",
+     lambda g, y: PRIMITIVES["inverse_std_slope"](g, y, 5), within(0.5, 2, (3, 1), (3, 1))),
     ("scale", "scale", PRIMITIVES["scale"], normal((2, 3, 4), (3, 1))),
     ("scale_shift", "scale_shift", PRIMITIVES["scale_shift"], normal((2, 3, 4), (2, 1, 1), (4,))),
     ("sum_products", "sum_products", lambda a, b: PRIMITIVES["sum_products"](a, b, (3, 1)) ** 2,

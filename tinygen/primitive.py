@@ -58,12 +58,18 @@ class Operation:
     the argument `x`. What no rule names is not kept alive for the backward pass.
     """
 
-    __slots__ = ("name", "forward", "rules", "parameters", "keep", "shapes")
+    __slots__ = ("name", "forward", "rules", "through", "parameters", "keep", "shapes")
 
-    def __init__(self, name: str, forward: Callable, rules: Sequence[Callable | None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        forward: Callable,
+        rules: Sequence[Callable | None],
+        through: Callable | None = None,
+    ) -> None:
         self.name = name
         self.forward = forward
-        for function in (forward, *rules):
+        for function in (forward, *rules, through):
             if function is not None and not hasattr(function, "__code__"):
                 raise TypeError(
                     f"{name}: {function!r} does not tell the names of its parameters; write a "
@@ -77,7 +83,7 @@ class Operation:
         self.shapes: list[int] = []
         self.rules: Any = []
         reads_of: list[set[int]] = []
-        for rule in rules:
+        for rule in (*rules, through):
             if rule is None:
                 self.rules.append(None)
                 reads_of.append(set())
@@ -89,11 +95,13 @@ class Operation:
                 positions.append(slots[wanted])
             self.rules.append((rule, _picker(positions)))
             reads_of.append(set(positions))
+        self.through = self.rules.pop()
+        always = reads_of.pop()
         self.rules += [None] * (len(self.parameters) - len(rules))
         # keep[mask]: which of (y, *arguments) to keep when the arguments in `mask` need gradients
         width = 1 + len(self.parameters)
         self.keep = [
-            tuple(any(mask >> i & 1 and slot in reads for i, reads in enumerate(reads_of))
+            tuple(any(mask >> i & 1 and slot in reads | always for i, reads in enumerate(reads_of))
                   for slot in range(width))
             for mask in range(1 << len(rules))
         ]  # fmt: skip
@@ -147,7 +155,11 @@ PRIMITIVES: dict[str, Callable] = {}
 
 
 def primitive(
-    name: str, forward: Callable, *rules: Callable | None, doc: str | None = None
+    name: str,
+    forward: Callable,
+    *rules: Callable | None,
+    through: Callable | None = None,
+    doc: str | None = None,
 ) -> Callable:
     """Declare an operation and its derivative rules; returns the function that applies it.
 
@@ -156,6 +168,8 @@ def primitive(
         forward: `(xp, *arguments) -> array`, on raw arrays, where `xp` is their backend.
         rules: for each argument in order, what its cotangent is; None (or none left) for arguments
             that are not differentiable, such as masks, axes and shapes. See `Operation`.
+        through: what the output's cotangent passes first, once for all rules: the derivative of an
+            outer function, such as the rectifier that follows a linear layer.
 
     The function returned takes its arguments by position. Called with no Tensor it returns a raw
     array; otherwise a Tensor, recorded if an argument with a rule requires gradients.
@@ -164,7 +178,7 @@ def primitive(
         raise ValueError(f"primitive: {name!r} is already declared.")
     if not any(rules):
         raise TypeError(f"primitive: {name!r} has no rule; use constant() if it has no derivative.")
-    op = Operation(name, forward, rules)
+    op = Operation(name, forward, rules, through)
     if len(rules) == 1 and rules[0]:
         make = _unary
     else:

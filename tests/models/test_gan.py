@@ -93,10 +93,10 @@ def test_a_discriminators_step_evaluates_no_rule_of_the_generator(backend):
 
 @contextmanager
 def weight_gradients() -> Iterator[list[tuple[int, ...]]]:
-    """The shapes of all gradients of weights and biases that `linear`'s rules compute inside."""
+    """The shapes of the gradients of weights and biases that rules of layers compute inside."""
     shapes: list[tuple[int, ...]] = []
     x = tg.tensor([[1.0]], device="cpu", requires_grad=True)
-    op = tg.linear(x, x, x[0])._node.op
+    operations = [f(x, x, x[0])._node.op for f in (tg.linear, tg.linear_relu)]
 
     def spied(rule):
         def call(*args):
@@ -106,12 +106,14 @@ def weight_gradients() -> Iterator[list[tuple[int, ...]]]:
 
         return call
 
-    before = list(op.rules)
-    op.rules[1:] = [(spied(rule), pick) for rule, pick in before[1:]]
+    before = [list(op.rules) for op in operations]
+    for op in operations:
+        op.rules[1:3] = [(spied(rule), pick) for rule, pick in op.rules[1:3]]
     try:
         yield shapes
     finally:
-        op.rules[:] = before
+        for op, rules in zip(operations, before, strict=True):
+            op.rules[:] = rules
 
 
 def players(trainer: GANTrainer) -> tuple[nn.Module, nn.Module]:

@@ -72,7 +72,8 @@ def _cuda(index: int) -> Backend:
     if reason is not None:
         raise DeviceError(f"CUDA cannot be used: {reason}")
     backend = CupyBackend.on(index)
-    return _adopt(backend, backend.array_type) if index == 0 else backend
+    # Any of them serves the arrays of all: what they launch goes to CuPy's current device.
+    return backend if backend.array_type in BACKEND_OF else _adopt(backend, backend.array_type)
 
 
 register("cpu", lambda index: NUMPY)

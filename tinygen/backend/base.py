@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from . import convolution
+from . import convolution, pooling
 from .convolution import Geometry, Sizes
 from .formulas import Formulas
 from .memory import Memory
+from .pooling import Intervals
 from .stream import Stream
 
 Array = Any
@@ -64,6 +65,9 @@ class Backend(Formulas):
     def current(self) -> AbstractContextManager[Any]:
         """Make this device the library's current one; the host has nothing to choose."""
         return nullcontext()
+
+    def make_current(self) -> None:
+        """Make this device the library's current one for good: a program's choice."""
 
     def synchronize(self) -> None:
         """Wait until everything launched on the device has finished."""
@@ -154,6 +158,26 @@ class Backend(Formulas):
     def conv2d_weight(self, x: Array, g: Array, geometry: Geometry) -> Array:
         """The gradient of <g, x * w> in w: x and (N, O, OH, OW) to (O, C / groups, KH, KW)."""
         return convolution.conv2d_weight(self, x, g, geometry)
+
+    # -- pooling along one axis of images: see `tinygen.backend.pooling` ---------------------------
+
+    def window_max(self, x: Array, windows: Intervals, axis: int) -> Array:
+        """The largest element of each window; nan if there is one."""
+        return pooling.largest(self, x, windows, axis, False)[0]
+
+    def window_argmax(self, x: Array, windows: Intervals, axis: int) -> Array:
+        """Its place in the window: the first of several."""
+        return pooling.largest(self, x, windows, axis, True)[1]
+
+    def from_windows(self, x: Array, chosen: Array, windows: Intervals, axis: int) -> Array:
+        """The chosen element of each window."""
+        return pooling.from_windows(self, x, chosen, windows, axis)
+
+    def into_windows(
+        self, values: Array, chosen: Array, windows: Intervals, axis: int, length: int
+    ) -> Array:
+        """Zeros of this length, with each window's value added to its chosen element."""
+        return pooling.into_windows(self, values, chosen, windows, axis, length)
 
     # -- numbers that change from step to step ---------------------------------------------------
 

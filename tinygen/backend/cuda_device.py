@@ -31,6 +31,10 @@ class CudaDevice:
         """Make this device CuPy's current one."""
         return self.library.cuda.Device(self.index)
 
+    def make_current(self) -> None:
+        """Make this device CuPy's current one for good."""
+        self.library.cuda.Device(self.index).use()
+
     def facts(self) -> dict[str, Any]:
         """Name, compute capability, multiprocessors, memory; how many GPUs; driver and versions.
 

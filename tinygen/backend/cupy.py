@@ -15,7 +15,7 @@ import numpy as np
 
 from .base import Array
 from .cuda import CudaBackend, cublas, products
-from .cuda.source import THREADS, source
+from .cuda.source import THREADS, options, source
 from .cuda_device import CudaDevice
 
 
@@ -58,7 +58,8 @@ class CupyBackend(CudaDevice, CudaBackend):
         self.library = cupy
         self.array_type = cupy.ndarray
         self.index = index
-        self._blas: cublas.Blas | None = None
+        self._kernels: dict[tuple[str, str], Any] = {}
+        self._handles: dict[int, cublas.Blas] = {}
 
     @classmethod
     @functools.cache
@@ -111,19 +112,32 @@ class CupyBackend(CudaDevice, CudaBackend):
 
     def launch(self, name: str, dtype: Any, blocks: int, *arguments: Any) -> None:
         """Launch a kernel: see `tinygen.backend.cuda.launching`."""
-        kernel = _kernel(name, "float" if dtype == np.float32 else "double")
-        kernel((blocks,), (THREADS,), arguments)
+        real = "float" if dtype == np.float32 else "double"
+        if (name, real) not in self._kernels:
+            self._kernels[name, real] = self._module(real).get_function(name)
+        self._kernels[name, real]((blocks,), (THREADS,), arguments)
+
+    @functools.cache  # noqa: B019, backends live as long as the program
+    def _module(self, real: str) -> Any:
+        return self.library.RawModule(code=source(), options=options(real))
 
     def blas(self) -> cublas.Blas:
-        """This device's cuBLAS, queueing on the current stream."""
-        if self._blas is None:
-            with self.current():
-                self._workspace = self.library.empty(cublas.WORKSPACE_BYTES, dtype="uint8")
-                major = self.library.cuda.runtime.runtimeGetVersion() // 1000
-                self._blas = cublas.Blas(cublas.load(major), self.address(self._workspace))
-        self._blas.use_tf32(products.Products.tf32)
-        self._blas.use_stream(self.library.cuda.get_current_stream().ptr)
-        return self._blas
+        """The current device's cuBLAS, queueing on the current stream."""
+        cuda = self.library.cuda
+        device = cuda.runtime.getDevice()
+        if device not in self._handles:
+            self._handles[device] = self._new_handle()
+        blas = self._handles[device]
+        blas.use_tf32(products.Products.tf32)
+        blas.use_stream(cuda.get_current_stream().ptr)
+        return blas
+
+    def _new_handle(self) -> cublas.Blas:
+        workspace = self.library.empty(cublas.WORKSPACE_BYTES, dtype="uint8")
+        loaded = self.load_cublas(self.library.cuda.runtime.runtimeGetVersion() // 1000)
+        return cublas.Blas(loaded, self.address(workspace), keep=workspace)
+
+    load_cublas = staticmethod(cublas.load)
 
     @contextmanager
     def capture(self) -> Iterator[list[Any]]:
@@ -133,18 +147,17 @@ class CupyBackend(CudaDevice, CudaBackend):
         not be given to anybody else.
         """
         cuda = self.library.cuda
-        with self.current():
-            self.synchronize()
-            stream = cuda.Stream(non_blocking=True)
-            pool = cuda.MemoryPool()
-            graphs: list[Any] = []
-            with stream, cuda.using_allocator(pool.malloc):
-                self.blas()  # setting the stream may not be recorded
-                stream.begin_capture()
-                try:
-                    yield graphs
-                finally:
-                    graphs.append(_Graph(stream.end_capture(), pool))
+        cuda.Device().synchronize()
+        stream = cuda.Stream(non_blocking=True)
+        pool = cuda.MemoryPool()
+        graphs: list[Any] = []
+        with stream, cuda.using_allocator(pool.malloc):
+            self.blas()  # setting the stream may not be recorded
+            stream.begin_capture()
+            try:
+                yield graphs
+            finally:
+                graphs.append(_Graph(stream.end_capture(), pool))
 
     def fill_from_host(self, array: Array, values: np.ndarray) -> None:
         """Copy host values into an array; CuPy copies them once more before it returns."""
@@ -160,15 +173,3 @@ class _Graph:
 
     def launch(self) -> None:
         self._graph.launch()
-
-
-@functools.cache
-def _kernel(name: str, real: str) -> Any:
-    return _module(real).get_function(name)
-
-
-@functools.cache
-def _module(real: str) -> Any:
-    import cupy
-
-    return cupy.RawModule(code=source(), options=(f"-DReal={real}", "--std=c++17"))

@@ -35,6 +35,11 @@ class Formulas:
         # Not `where`, which costs ten times as much on masks that cannot be predicted.
         return g * ((x > 0).astype(x.dtype) * (1.0 - slope) + slope)
 
+    def biased_relu(self, y: Array, bias: Array, slope: float) -> Array:
+        """The (leaky) rectifier of y + bias, in place, for a matrix y."""
+        y += bias
+        return self.maximum(y, slope * y if slope else 0, out=y)
+
     def elu(self, x: Array, alpha: float) -> Array:
         """x where positive, alpha * (exp(x) - 1) elsewhere."""
         return self.where(x > 0, x, alpha * self.expm1(self.minimum(x, 0)))
@@ -122,6 +127,10 @@ class Formulas:
         """Sum of a * b (None: of a) over `axes`, which go; a and b have one shape."""
         return self.sum(a if b is None else a * b, axes)
 
+    def mean_of(self, x: Array, axes: tuple[int, ...], count: int) -> Array:
+        """The mean over `axes`, which go, of `count` elements each."""
+        return self.sum_products(x, None, axes) * (1.0 / count)
+
     def inverse_std(self, squares: Array, count: int, eps: float) -> Array:
         """1 / sqrt(squares / count + eps)."""
         return 1.0 / self.sqrt(squares * (1.0 / count) + eps)
@@ -129,6 +138,22 @@ class Formulas:
     def inverse_std_slope(self, g: Array, y: Array, count: int) -> Array:
         """The slope of y = inverse_std(squares) times g."""
         return g * (y * y * y * (-0.5 / count))
+
+    def track(
+        self, mean: Array, var: Array, seen: Array, batch_mean: Array, squares: Array,
+        count: int, momentum: float | None,
+    ) -> None:  # fmt: skip
+        """Move running statistics towards those of one more batch, in place.
+
+        Args:
+            mean, var, batch_mean: (C,). seen: the number of batches, without axes.
+            squares: the sums of `count` squared distances from the batch's mean, (C,).
+            momentum: the weight of this batch; None: all batches count the same.
+        """
+        seen += 1
+        part = (1.0 / seen).astype(mean.dtype) if momentum is None else momentum
+        mean += part * (batch_mean - mean)
+        var += part * (squares * (1.0 / (count - 1)) - var)
 
     def scale_shift(self, x: Array, s: Array, shift: Array) -> Array:
         """x * s + shift, broadcast to x."""

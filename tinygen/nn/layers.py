@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from typing import Any
 
 from .. import ops
 from ..random import Generator
 from ..tensor import Tensor
+from .activations import LeakyReLU, ReLU
 from .init import uniform_parameter
 from .module import Module
 
@@ -78,11 +79,12 @@ class Sequential(Module):
                     "pass the layers one by one, as in Sequential(*layers)."
                 )
         self._layers = layers
+        self._calls = _calls(layers)
 
     def forward(self, x: Any) -> Any:
         """The last layer's output."""
-        for layer in self._layers:
-            x = layer(x)
+        for call in self._calls:
+            x = call(x)
         return x
 
     def _parts(self) -> Iterable[tuple[str, Any]]:
@@ -98,6 +100,26 @@ class Sequential(Module):
 
     def __len__(self) -> int:
         return len(self._layers)
+
+
+def _calls(layers: tuple[Module, ...]) -> list[Callable[[Any], Any]]:
+    """What Sequential calls in turn: a linear layer and its rectifier are one operation."""
+    calls: list[Callable[[Any], Any]] = list(layers)
+    for i in reversed(range(len(layers) - 1)):
+        layer, rectifier = layers[i], layers[i + 1]
+        if type(layer) is Linear and type(rectifier) in (ReLU, LeakyReLU):
+            calls[i : i + 2] = [_rectified(layer, rectifier)]
+    return calls
+
+
+def _rectified(layer: Linear, rectifier: Any) -> Callable[[Any], Any]:
+    def call(x: Any) -> Any:
+        if layer.bias is None:
+            return rectifier(layer(x))
+        slope = rectifier.slope if type(rectifier) is LeakyReLU else 0.0
+        return ops.linear_relu(x, layer.weight, layer.bias, slope)
+
+    return call
 
 
 class Dropout(Module):

@@ -9,8 +9,8 @@ import math
 from typing import Any
 
 from .. import ops
-from ..backend import backend_for
-from ..tensor import Tensor
+from ..backend import BACKEND_OF, backend_for
+from ..tensor import Tensor, note_write
 from .module import Module
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "InstanceNorm2d", "LayerNorm", "PixelNorm"]
@@ -68,19 +68,17 @@ class _BatchNorm(_Affine):
             )
         y, batch_mean, squares = ops.batch_norm(x, self.weight, self.bias, self.eps)
         if self.training and mean is not None:
-            self._track(batch_mean, squares * (1.0 / (count - 1)))
+            self._track(batch_mean, squares, count)
         return y
 
-    def _track(self, mean: Any, var: Any) -> None:
+    def _track(self, mean: Any, squares: Any, count: int) -> None:
         """Move the running statistics towards a batch's, in place and without waiting."""
-        seen = self.num_batches_tracked
-        seen[...] = seen._data + 1
-        part: Any = self.momentum
-        if part is None:  # all batches count the same
-            part = (1.0 / seen._data).astype(mean.dtype)
-        for running, new in ((self.running_mean, mean), (self.running_var, var)):
-            assert running is not None
-            running[...] = running._data + part * (new - running._data)
+        assert self.running_mean is not None
+        assert self.running_var is not None
+        kept = self.running_mean._data, self.running_var._data, self.num_batches_tracked._data
+        BACKEND_OF[type(mean)].track(*kept, mean, squares, count, self.momentum)
+        for array in kept:
+            note_write(array)
 
     def extra_repr(self) -> str:
         """The arguments."""

@@ -18,10 +18,15 @@ from .elementwise import (
     sin, sinh, softplus, sqrt, square, tan, tanh, zeros_like,
 )
 from .fused import (
-    bce_with_logits, bce_with_logits_reference, linear, linear_reference, mse, mse_reference, one_hot,
+    bce_with_logits, bce_with_logits_reference, linear, linear_reference, linear_relu, linear_relu_reference,
+    mse, mse_reference, one_hot,
     softmax_cross_entropy, softmax_cross_entropy_reference,
 )
 from .indexing import diagonal, getitem, scatter_add, take, tril, triu
+from .likelihoods import (
+    bernoulli_log_prob, bernoulli_log_prob_reference, normal_kl, normal_kl_reference, reparameterised,
+    reparameterised_reference,
+)
 from .linalg import (
     cholesky, dot, inv, logdet, matmul, outer, qr, solve, tensordot, trace,
 )
@@ -47,16 +52,18 @@ round = round_
 __all__ = [
     "abs", "absolute", "adaptive_avg_pool2d", "adaptive_max_pool2d", "add", "arccos", "arcsin",
     "arctan", "argmax", "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm",
-    "batch_norm_with", "bce_with_logits", "bce_with_logits_reference", "broadcast_to", "ceil",
+    "batch_norm_with", "bce_with_logits", "bce_with_logits_reference", "bernoulli_log_prob", "bernoulli_log_prob_reference", "broadcast_to", "ceil",
     "cholesky", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
     "cos", "cosh", "cumsum", "diagonal", "divide", "dot", "einsum", "elu", "equal", "erf", "exp",
     "expand_dims", "expm1", "flip", "floor", "floor_divide", "gelu", "getitem", "global_avg_pool2d",
     "global_max_pool2d", "greater", "greater_equal", "group_norm", "inv", "isfinite", "isnan",
-    "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linear_reference", "log", "log1p",
+    "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linear_reference",
+    "linear_relu", "linear_relu_reference", "log", "log1p",
     "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",
     "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mse_reference",
-    "multiply", "negative", "norm", "not_equal", "one_hot", "ones_like", "outer", "pad", "pad2d",
+    "multiply", "negative", "norm", "normal_kl", "normal_kl_reference", "not_equal", "one_hot", "ones_like", "outer", "pad", "pad2d",
     "pixel_norm", "pixel_shuffle", "pixel_unshuffle", "power", "prod", "qr", "reciprocal", "relu",
+    "reparameterised", "reparameterised_reference",
     "repeat", "reshape", "resize_bilinear2d", "round", "scaled_dot_product_attention",
     "scatter_add", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softmax_cross_entropy",
     "softmax_cross_entropy_reference", "softplus", "solve", "split", "sqrt", "square", "squeeze",

@@ -99,22 +99,31 @@ relu = primitive("relu", lambda xp, x: xp.relu(x),
                  lambda g, y: g * (y > 0),
                  doc="max(x, 0); derivative 0 at 0.")
 
-_leaky_relu = primitive("leaky_relu", lambda xp, x, slope: xp.maximum(x, slope * x),
-                        lambda g, x, slope: g * _leaky_slope(x, slope))
+_leaky_relu = primitive("leaky_relu", lambda xp, x, slope: xp.leaky_relu(x, slope),
+                        lambda g, x, slope: leaky_relu_slope(g, x, slope))
 
-# Not `where`, which costs ten times as much on masks that cannot be predicted.
-_leaky_slope = constant("leaky_slope", lambda xp, x, slope: (x > 0).astype(x.dtype) * (1.0 - slope) + slope)
+leaky_relu_slope = primitive("leaky_relu_slope", lambda xp, u, x, slope: xp.leaky_relu_slope(u, x, slope),
+                              lambda g, x, slope: leaky_relu_slope(g, x, slope),
+                              None)  # constant between the kinks
 
-_elu = primitive("elu", lambda xp, x, alpha: xp.where(x > 0, x, alpha * xp.expm1(xp.minimum(x, 0))),
+_elu = primitive("elu", lambda xp, x, alpha: xp.elu(x, alpha),
                  lambda g, x, y, alpha: where(x > 0, g, g * (y + alpha)))
 
-silu = primitive("silu", lambda xp, x: x * xp.sigmoid(x),
-                 lambda g, x: g * _silu_slope(x, sigmoid(x)),
+silu = primitive("silu", lambda xp, x: xp.silu(x),
+                 lambda g, x: _silu_slope(g, x),
                  doc="x sigmoid(x), also called swish (Ramachandran et al. 2017).")
 
-gelu = primitive("gelu", lambda xp, x: x * (0.5 + 0.5 * xp.erf(x * math.sqrt(0.5))),
-                 lambda g, x: g * (_normal_cdf(x) + x * _normal_density(x)),
+_silu_slope = primitive("silu_slope", lambda xp, u, x: xp.silu_slope(u, x),
+                        lambda g, x: _silu_slope(g, x),
+                        lambda g, u, x: g * u * _silu_curvature(x, sigmoid(x)))
+
+gelu = primitive("gelu", lambda xp, x: xp.gelu(x),
+                 lambda g, x: _gelu_slope(g, x),
                  doc="x times the normal distribution function of x (Hendrycks & Gimpel 2016), exact.")
+
+_gelu_slope = primitive("gelu_slope", lambda xp, u, x: xp.gelu_slope(u, x),
+                        lambda g, x: _gelu_slope(g, x),
+                        lambda g, u, x: g * u * (_normal_density(x) * (2.0 - x * x)))
 
 # -- constant almost everywhere: the derivative is zero, at every order ---------------------------
 
@@ -155,12 +164,8 @@ def elu(x: Any, alpha: float = 1.0) -> Any:
     return _elu(x, alpha)
 
 
-def _silu_slope(x: Any, s: Any) -> Any:
-    return s * (1.0 + x * (1.0 - s))
-
-
-def _normal_cdf(x: Any) -> Any:
-    return 0.5 + 0.5 * erf(x * math.sqrt(0.5))
+def _silu_curvature(x: Any, s: Any) -> Any:
+    return s * (1.0 - s) * (2.0 + x * (1.0 - 2.0 * s))
 
 
 def _normal_density(x: Any) -> Any:

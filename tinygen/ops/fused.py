@@ -12,7 +12,7 @@ import numpy as np
 
 from ..primitive import ShapeError, constant, primitive
 from ..tensor import Tensor
-from .elementwise import sigmoid, softplus, square
+from .elementwise import leaky_relu, leaky_relu_slope, sigmoid, softplus, square
 from .linalg import matmul, product
 from .reductions import log_softmax, mean, sum
 from .shape import broadcast_to, reshape, swapaxes
@@ -23,6 +23,12 @@ _linear = primitive("linear", lambda xp, x, w, b: _affine(xp, x, w, b),
                     lambda g, w: product(g, w),
                     lambda g, x: product(g.T, x),
                     lambda g: column_sum(g))
+
+_linear_relu = primitive("linear_relu", lambda xp, x, w, b, slope: xp.biased_relu(xp.dot(x, w.T), b, slope),
+                         lambda g, w: product(g, w),
+                         lambda g, x: product(g.T, x),
+                         lambda g: column_sum(g),
+                         through=lambda g, y, slope: leaky_relu_slope(g, y, slope) if slope else g * (y > 0))
 
 column_sum = primitive("column_sum", lambda xp, x: xp.column_sum(x),
                        lambda g, x_shape: broadcast_to(g, x_shape),
@@ -35,17 +41,39 @@ def linear(x: Any, weight: Any, bias: Any = None) -> Any:
     Args:
         x: (..., in_features). weight: (out_features, in_features). bias: (out_features,) or None.
     """
-    if x.shape[-1] != weight.shape[1]:
-        raise ShapeError(
-            f"linear: the input has {x.shape[-1]} features, the weight expects {weight.shape[1]} "
-            f"(input {x.shape}, weight {weight.shape})."
-        )
+    _check_features("linear", x, weight)
     if bias is not None and x.ndim == 2:
         return _linear(x, weight, bias)
     if bias is None:
         return matmul(x, swapaxes(weight, 0, 1))
     y = _linear(reshape(x, (-1, x.shape[-1])), weight, bias)
     return reshape(y, (*x.shape[:-1], weight.shape[0]))
+
+
+def linear_relu(x: Any, weight: Any, bias: Any, slope: float = 0.0) -> Any:
+    """The rectifier of a linear layer, leaky where `slope` > 0, without its input in memory.
+
+    Args:
+        x: (..., in_features). weight: (out_features, in_features). bias: (out_features,).
+    """
+    _check_features("linear_relu", x, weight)
+    if x.ndim == 2:
+        return _linear_relu(x, weight, bias, slope)
+    y = _linear_relu(reshape(x, (-1, x.shape[-1])), weight, bias, slope)
+    return reshape(y, (*x.shape[:-1], weight.shape[0]))
+
+
+def linear_relu_reference(x: Any, weight: Any, bias: Any, slope: float = 0.0) -> Any:
+    """What `linear_relu` computes."""
+    return leaky_relu(linear_reference(x, weight, bias), slope)
+
+
+def _check_features(name: str, x: Any, weight: Any) -> None:
+    if x.shape[-1] != weight.shape[1]:
+        raise ShapeError(
+            f"{name}: the input has {x.shape[-1]} features, the weight expects {weight.shape[1]} "
+            f"(input {x.shape}, weight {weight.shape})."
+        )
 
 
 def linear_reference(x: Any, weight: Any, bias: Any) -> Any:
@@ -61,16 +89,21 @@ def _affine(xp: Any, x: Any, w: Any, b: Any) -> Any:
 
 # -- losses ------------------------------------------------------------------------------------------
 
-_bce = primitive("bce_with_logits", lambda xp, x, target: _bce_forward(xp, x, target),
-                 lambda g, x, target: (sigmoid(x) - target) * (g * (1.0 / x.size)),
+_bce = primitive("bce_with_logits", lambda xp, x, target: xp.bce_with_logits(x, target),
+                 lambda g, x, target: _bce_slope(x, target, g),
                  lambda g, x: x * (g * (-1.0 / x.size)))
+
+_bce_slope = primitive("bce_slope", lambda xp, x, target, s: xp.bce_slope(x, target, s),
+                       lambda g, x, s: _sigmoid_slope(g, sigmoid(x)) * (s * (1.0 / x.size)),
+                       lambda g, s: g * (s * (-1.0 / g.size)),
+                       lambda g, x, target: sum(g * (sigmoid(x) - target)) * (1.0 / x.size))
 
 # Cross-entropy is two operations on purpose. log_softmax keeps its own output, and exp(output) is the
 # softmax that its rule needs; a single operation would have to compute that anew from the logits.
 _class_loss = primitive("class_loss", lambda xp, logs, labels: _mean_of_classes(xp, logs, labels),
                         lambda g, labels, logs_shape: _at_classes(g, labels, logs_shape))
 
-_at_classes = primitive("class_loss_slope", lambda xp, s, labels, shape: _spread_to_classes(xp, s, labels, shape),
+_at_classes = primitive("class_loss_slope", lambda xp, s, labels, shape: xp.class_loss_slope(s, labels, shape),
                         lambda g, labels: _class_loss(g, labels))
 
 _weighted_loss = primitive("weighted_loss", lambda xp, logs, target: xp.sum(logs * target) * (-1.0 / len(logs)),
@@ -156,10 +189,8 @@ def _mean_of(xp: Any, x: Any, count: int) -> Any:
     return xp.sum(x) * (1.0 / count)
 
 
-def _bce_forward(xp: Any, x: Any, target: Any) -> Any:
-    y = xp.softplus(x)
-    y -= x * target
-    return _mean_of(xp, y, x.size)
+def _sigmoid_slope(g: Any, p: Any) -> Any:
+    return g * (p * (1.0 - p))
 
 
 def _mean_of_classes(xp: Any, logs: Any, labels: Any) -> Any:
@@ -169,13 +200,7 @@ def _mean_of_classes(xp: Any, logs: Any, labels: Any) -> Any:
             f"{labels.shape}."
         )
     xp.check_labels(labels, logs.shape[1])
-    return xp.sum(logs[xp.arange(len(logs)), labels]) * (-1.0 / len(logs))
-
-
-def _spread_to_classes(xp: Any, s: Any, labels: Any, shape: tuple[int, ...]) -> Any:
-    out = xp.zeros(shape, dtype=s.dtype)
-    out[xp.arange(len(out)), labels] = s * (-1.0 / len(out))
-    return out
+    return xp.class_loss(logs, labels)
 
 
 def _mse_forward(xp: Any, a: Any, b: Any) -> Any:

@@ -25,15 +25,19 @@ from .shape import broadcast_to, reshape
 _centre = primitive("centre", lambda xp, x, shape, mean: x - (_mean(xp, x, shape) if mean is None else mean),
                     lambda g, shape: _centre(g, shape, None))
 
-_inverse_std = primitive("inverse_std", lambda xp, squares, count, eps: 1.0 / xp.sqrt(squares * (1.0 / count) + eps),
-                         lambda g, y, count: g * (y * y * y * (-0.5 / count)))
+_inverse_std = primitive("inverse_std", lambda xp, squares, count, eps: xp.inverse_std(squares, count, eps),
+                         lambda g, y, count: _inverse_std_slope(g, y, count))
+
+_inverse_std_slope = primitive("inverse_std_slope", lambda xp, u, r, count: xp.inverse_std_slope(u, r, count),
+                               lambda g, r, count: _inverse_std_slope(g, r, count),
+                               lambda g, u, r, count: g * u * (r * r * (-1.5 / count)))
 
 scale = primitive("scale", lambda xp, x, s: x * s,
                   lambda g, s: scale(g, s),
                   lambda g, x, s_shape: sum_products(g, x, s_shape),
                   doc="x * s, where s has the shape of x with some axes of length 1, or missing in front.")
 
-_scale_shift = primitive("scale_shift", lambda xp, x, s, shift: _affine(x, s, shift),
+_scale_shift = primitive("scale_shift", lambda xp, x, s, shift: xp.scale_shift(x, s, shift),
                          lambda g, s: scale(g, s),
                          lambda g, x, s_shape: sum_products(g, x, s_shape),
                          lambda g, shift_shape: sum_over(g, shift_shape))
@@ -166,18 +170,12 @@ def _affine_of(d: Any, r: Any, weight: Any, bias: Any, shape: tuple[int, ...]) -
 
 
 def _mean(xp: Any, x: Any, shape: tuple[int, ...]) -> Any:
-    return xp.sum_products(x, None, _lost(x, shape)).reshape(shape) * (1.0 / _count(x, shape))
+    return xp.mean_of(x, _lost(x, shape), _count(x, shape)).reshape(shape)
 
 
 def _count(x: Any, shape: tuple[int, ...]) -> int:
     """How many elements of x each statistic is of."""
     return math.prod(x.shape[i] for i in _lost(x, shape))
-
-
-def _affine(x: Any, s: Any, shift: Any) -> Any:
-    y = x * s
-    y += shift
-    return y
 
 
 def _lost(x: Any, shape: tuple[int, ...]) -> tuple[int, ...]:

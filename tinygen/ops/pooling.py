@@ -8,35 +8,31 @@ largest, as in PyTorch. So every order of derivative is that of reading an eleme
 
 from __future__ import annotations
 
-import functools
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from ..backend.pooling import Intervals
 from ..primitive import constant, primitive
 from ..tensor import Tensor
 from .convolution import per_axis
 from .resampling import check_images, separable
 from .shape import reshape
 
-Intervals = tuple[tuple[int, int], ...]
-"""(start, stop) of each window along one axis; what lies outside of the input is padding."""
-
-_window_max = primitive("window_max", lambda xp, x, windows, axis: _largest(xp, x, windows, axis, False)[0],
+_window_max = primitive("window_max", lambda xp, x, windows, axis: xp.window_max(x, windows, axis),
                         lambda g, x, windows, axis: _into_windows(
                             g, _raw(_window_argmax(x, windows, axis)), windows, axis, x.shape[axis]))
 
 # Each the other's transpose: read, or add to, the chosen element of every window.
 _into_windows = primitive("into_windows", lambda xp, values, chosen, windows, axis, length:
-                              _write_chosen(xp, values, chosen, windows, axis, length),
+                              xp.into_windows(values, chosen, windows, axis, length),
                           lambda g, chosen, windows, axis: _from_windows(g, chosen, windows, axis))
 
-_from_windows = primitive("from_windows", lambda xp, x, chosen, windows, axis: _read_chosen(xp, x, chosen, windows, axis),
+_from_windows = primitive("from_windows", lambda xp, x, chosen, windows, axis: xp.from_windows(x, chosen, windows, axis),
                           lambda g, x_shape, chosen, windows, axis:
                               _into_windows(g, chosen, windows, axis, x_shape[axis]))
 
-_window_argmax = constant("window_argmax", lambda xp, x, windows, axis: _largest(xp, x, windows, axis, True)[1],
+_window_argmax = constant("window_argmax", lambda xp, x, windows, axis: xp.window_argmax(x, windows, axis),
                           doc="The largest element of each window along an axis, counted from the window's start.")
 
 
@@ -150,11 +146,11 @@ def _with_one_axis(name: str, x: Any, kernel: Any, stride: Any, padding: Any, po
 
 def _average(x: Any, intervals: Any, lengths: tuple[int, ...]) -> Any:
     return separable(x, *(
-        _mean_weights(n, windows, length) for n, windows, length in zip(x.shape[2:], intervals, lengths, strict=True)
+        (_mean_weights, n, windows, length)
+        for n, windows, length in zip(x.shape[2:], intervals, lengths, strict=True)
     ))  # fmt: skip
 
 
-@functools.lru_cache(maxsize=64)
 def _mean_weights(size: int, windows: Intervals, length: int) -> np.ndarray | None:
     """(windows, size): 1 / length (0: of the part that is no padding) inside each window."""
     weights = np.zeros((len(windows), size))
@@ -173,81 +169,6 @@ def _pick(x: Any, rows: Intervals, columns: Intervals) -> Any:
         if windows != tuple((i, i + 1) for i in range(x.shape[axis])):
             x = _window_max(x, windows, axis)
     return x
-
-
-def _largest(xp: Any, x: Any, windows: Intervals, axis: int, places: bool) -> tuple[Any, Any]:
-    """The largest element of each window, and if asked for its place in the window."""
-    x = xp.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
-    elements = _elements(windows, x.shape[axis])
-    whole = [len(inside) == len(windows) for inside, _ in elements]
-    if whole[0]:
-        best = x[_at(xp, axis, elements[0][1])]
-        best = best if all(whole) else best.copy("K")  # since it is written to
-    else:
-        lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-        best = xp.full_like(x, lowest, shape=_with_length(x, axis, len(windows)))
-    chosen: Any = xp.zeros_like(best, dtype="int8" if len(elements) < 128 else "int32") if places else None
-    for k, (start, _) in enumerate(windows):
-        if places and start < 0:
-            chosen[_at(xp, axis, (k,))] = -start
-    for i, (inside, seen) in list(enumerate(elements))[int(whole[0]) :]:
-        at, rival = _at(xp, axis, inside), x[_at(xp, axis, seen)]
-        if places:  # they only grow
-            better = (rival > best[at]) | xp.isnan(rival)
-            chosen[at] = xp.maximum(chosen[at], xp.multiply(better, i, dtype=chosen.dtype))
-        if whole[i]:
-            best = xp.maximum(best, rival)
-        else:
-            best[at] = xp.maximum(best[at], rival)
-    return best, chosen
-
-
-def _read_chosen(xp: Any, x: Any, chosen: Any, windows: Intervals, axis: int) -> Any:
-    y = xp.zeros_like(x, shape=_with_length(x, axis, len(windows)))
-    for i, (inside, seen) in enumerate(_elements(windows, x.shape[axis])):
-        at = _at(xp, axis, inside)
-        y[at] += x[_at(xp, axis, seen)] * (chosen[at] == i)
-    return y
-
-
-def _write_chosen(xp: Any, values: Any, chosen: Any, windows: Intervals, axis: int, length: int) -> Any:
-    x = xp.zeros_like(values, shape=_with_length(values, axis, length))
-    disjoint = all(a[1] <= b[0] for a, b in pairwise(windows))
-    for i, (inside, seen) in enumerate(_elements(windows, length)):
-        at, to = _at(xp, axis, inside), _at(xp, axis, seen)
-        mask = chosen[at] == i
-        if disjoint and isinstance(to[axis], slice):
-            xp.multiply(values[at], mask, out=x[to])
-        elif len(set(seen)) == len(seen):
-            x[to] += values[at] * mask
-        else:  # adaptive windows, more than there are elements
-            x += xp.scatter_add(values[at] * mask, to, x.shape)
-    return x
-
-
-def _with_length(x: Any, axis: int, length: int) -> tuple[int, ...]:
-    return (*x.shape[:axis], length, *x.shape[axis + 1 :])
-
-
-@functools.lru_cache(maxsize=64)
-def _elements(windows: Intervals, size: int) -> list[tuple[tuple[int, ...], tuple[int, ...]]]:
-    """For i = 0, 1, ... the windows whose element i is no padding, and where those elements are."""
-    found = []
-    for i in range(max(stop - start for start, stop in windows)):
-        inside = [k for k, (start, stop) in enumerate(windows) if 0 <= start + i < min(stop, size)]
-        found.append((tuple(inside), tuple(windows[k][0] + i for k in inside)))
-    return found
-
-
-def _at(xp: Any, axis: int, places: tuple[int, ...]) -> tuple:
-    """The index of these places along an axis: a slice if they lie at equal distances."""
-    before = (slice(None),) * axis
-    if not places:
-        return (*before, slice(0, 0))
-    step = places[1] - places[0] if len(places) > 1 else 1
-    if step > 0 and places == tuple(range(places[0], places[-1] + 1, step)):
-        return (*before, slice(places[0], places[-1] + 1, step))
-    return (*before, xp.from_host(np.array(places)))
 
 
 def _raw(x: Any) -> Any:

@@ -34,11 +34,19 @@ _logsumexp = primitive("logsumexp", lambda xp, x, axis, keepdims: _stable_logsum
                        lambda g, y, x, x_shape, axis:
                            keep_axes(g, x_shape, axis) * exp(x - _finite(keep_axes(y, x_shape, axis))))
 
-_softmax = primitive("softmax", lambda xp, x, axis: _stable_softmax(xp, x, axis),
-                     lambda g, y, axis: y * (g - _sum(g * y, axis, True)))
+_softmax = primitive("softmax", lambda xp, x, axis: xp.softmax(x, axis),
+                     lambda g, y, axis: _softmax_slope(g, y, axis))
 
-_log_softmax = primitive("log_softmax", lambda xp, x, axis: _stable_log_softmax(xp, x, axis),
-                         lambda g, y, axis: g - exp(y) * _sum(g, axis, True))
+_softmax_slope = primitive("softmax_slope", lambda xp, u, p, axis: xp.softmax_slope(u, p, axis),
+                           lambda g, p, axis: _softmax_slope(g, p, axis),
+                           lambda g, u, p, axis: g * (u - _sum(u * p, axis, True)) - u * _sum(g * p, axis, True))
+
+_log_softmax = primitive("log_softmax", lambda xp, x, axis: xp.log_softmax(x, axis),
+                         lambda g, y, axis: _log_softmax_slope(g, y, axis))
+
+_log_softmax_slope = primitive("log_softmax_slope", lambda xp, u, logs, axis: xp.log_softmax_slope(u, logs, axis),
+                               lambda g, logs, axis: g - _sum(g * exp(logs), axis, True),
+                               lambda g, u, logs, axis: -g * exp(logs) * _sum(u, axis, True))
 
 # The derivative of the length of a zero vector is taken as 0, the smallest of its subgradients.
 _norm = primitive("norm", lambda xp, x, axis, keepdims: xp.sqrt(xp.sum(x * x, axis, keepdims)),
@@ -191,24 +199,9 @@ def _nonzero(y: Any) -> Any:
     return where(y == 0, 1.0, y)
 
 
-# The largest element is taken out before exp, which then cannot overflow.
-
-
 def _stable_logsumexp(xp: Any, x: Any, axis: Axis, keepdims: bool) -> Any:
     top = xp.amax(x, axis, True)
     top = xp.where(xp.isfinite(top), top, 0)  # no terms at all: log(0) = -inf, not nan
     y = xp.log(xp.sum(xp.exp(x - top), axis, True)) + top
     return y if keepdims else xp.squeeze(y, axis=_axes(axis, x.ndim))
 
-
-def _stable_softmax(xp: Any, x: Any, axis: int) -> Any:
-    y = x - xp.amax(x, axis, True)
-    xp.exp(y, out=y)
-    y /= xp.sum(y, axis, True)
-    return y
-
-
-def _stable_log_softmax(xp: Any, x: Any, axis: int) -> Any:
-    y = x - xp.amax(x, axis, True)
-    y -= xp.log(xp.sum(xp.exp(y), axis, True))
-    return y

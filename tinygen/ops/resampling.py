@@ -53,7 +53,7 @@ def resize_bilinear2d(x: Any, size: Any, *, align_corners: bool = False) -> Any:
     _, _, h, w = x.shape
     if 0 in (h, w):
         raise ValueError(f"resize_bilinear2d: there are no pixels in an input of shape {x.shape}.")
-    return separable(x, _linear_weights(h, oh, align_corners), _linear_weights(w, ow, align_corners))
+    return separable(x, (_linear_weights, h, oh, align_corners), (_linear_weights, w, ow, align_corners))
 
 
 def pixel_shuffle(x: Any, factor: int) -> Any:
@@ -134,27 +134,32 @@ def channels_first(x: Any) -> Any:
     return transpose(x, (0, 3, 1, 2))
 
 
-def separable(x: Any, rows: np.ndarray | None, columns: np.ndarray | None) -> Any:
-    """rows @ x @ columns.T for each image and channel, by constant matrices (None: the identity).
+def separable(x: Any, rows: tuple, columns: tuple) -> Any:
+    """rows @ x @ columns.T for each image and channel, by constant matrices.
 
     Args:
-        x: (N, C, H, W). rows: (OH, H). columns: (OW, W).
+        x: (N, C, H, W).
+        rows, columns: a function and its arguments, which give (OH, H) and (OW, W), or None for
+            the identity.
     """
+    raw = x._data if type(x) is Tensor else x
+    left, right = (_matrix(BACKEND_OF[type(raw)], raw.dtype, *maker) for maker in (rows, columns))
     n, c, h, w = x.shape
     y = channels_last(x)
-    if rows is not None:
-        y, h = matmul(_on_device_of(x, rows), reshape(y, (n, h, w * c))), len(rows)
-    if columns is not None:
-        y, w = matmul(_on_device_of(x, columns), reshape(y, (n * h, w, c))), len(columns)
+    if left is not None:
+        y, h = matmul(left, reshape(y, (n, h, w * c))), len(left)
+    if right is not None:
+        y, w = matmul(right, reshape(y, (n * h, w, c))), len(right)
     return channels_first(reshape(y, (n, h, w, c)))
 
 
-def _on_device_of(x: Any, constant: np.ndarray) -> Any:
-    raw = x._data if type(x) is Tensor else x
-    return BACKEND_OF[type(raw)].from_host(constant.astype(raw.dtype))
+@functools.lru_cache(maxsize=128)
+def _matrix(xp: Any, dtype: Any, make: Any, *arguments: Any) -> Any:
+    """make(*arguments) on a device, kept: while a step is being recorded nothing may be copied there."""
+    matrix = make(*arguments)
+    return None if matrix is None else xp.from_host(matrix.astype(dtype))
 
 
-@functools.lru_cache(maxsize=64)
 def _linear_weights(size: int, out: int, align_corners: bool) -> np.ndarray:
     """(out, size): each row holds the weights of the two neighbours of one new pixel."""
     if align_corners:

@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 
 from ..base import Array
+from .convolution import Convolution
 from .graphs import Graphs
+from .losses import Losses
+from .normalization import Normalization
 from .optimizers import Optimizers
-from .products import Products
+from .pooling import Pooling
 from .random import Random
+from .softmax import Softmax
 from .source import source
 
 __all__ = ["CudaBackend", "source"]
 
 
-class CudaBackend(Graphs, Products, Optimizers, Random):
+class CudaBackend(Graphs, Convolution, Pooling, Normalization, Losses, Softmax, Optimizers, Random):
     """A backend whose fused operations are the kernels in this folder."""
 
     def scatter_add(self, values: Array, index: Any, shape: tuple[int, ...]) -> Array:

@@ -15,32 +15,36 @@ typedef unsigned long long Word;
     for (Index i = blockIdx.x * (Index)blockDim.x + threadIdx.x; i < (n);                   \
          i += (Index)gridDim.x * blockDim.x)
 
-// The sum of the values of a block's threads, in an order that never changes, for all of them.
-__device__ Real block_sum(Real value)
+// The sum of the values of `lanes` threads (a power of two) that lie `step` apart in a block, in an
+// order that never changes, for all of them. Every thread of the block must come here.
+__device__ Real block_sum(Real value, unsigned lanes = THREADS, unsigned step = 1)
 {
     __shared__ Real values[THREADS];
+    const unsigned lane = threadIdx.x / step % lanes;
     values[threadIdx.x] = value;
     __syncthreads();
-    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half) values[threadIdx.x] += values[threadIdx.x + half];
+    for (unsigned half = lanes / 2; half > 0; half /= 2) {
+        if (lane < half) values[threadIdx.x] += values[threadIdx.x + half * step];
         __syncthreads();
     }
-    const Real total = values[0];
+    const Real total = values[threadIdx.x - lane * step];
     __syncthreads();
     return total;
 }
 
-__device__ Real block_max(Real value)
+// The largest of the values of `lanes` neighbours.
+__device__ Real block_max(Real value, unsigned lanes = THREADS)
 {
     __shared__ Real values[THREADS];
+    const unsigned lane = threadIdx.x % lanes;
     values[threadIdx.x] = value;
     __syncthreads();
-    for (unsigned half = THREADS / 2; half > 0; half /= 2) {
-        if (threadIdx.x < half && values[threadIdx.x] < values[threadIdx.x + half])
+    for (unsigned half = lanes / 2; half > 0; half /= 2) {
+        if (lane < half && values[threadIdx.x] < values[threadIdx.x + half])
             values[threadIdx.x] = values[threadIdx.x + half];
         __syncthreads();
     }
-    const Real largest = values[0];
+    const Real largest = values[threadIdx.x - lane];
     __syncthreads();
     return largest;
 }

@@ -46,14 +46,16 @@ class Blas:
 
     Args:
         library: what `load` returned.
-        workspace: the address of `WORKSPACE_BYTES` bytes on the device, kept by the caller.
+        workspace: the address of `WORKSPACE_BYTES` bytes on the device.
+        keep: whatever owns them.
     """
 
-    def __init__(self, library: Any, workspace: int) -> None:
+    def __init__(self, library: Any, workspace: int, keep: Any = None) -> None:
         for name, parameters in _PARAMETERS.items():
             getattr(library, name).argtypes = parameters
         self._library = library
         self._workspace = workspace
+        self._keep = keep
         self._handle = _pointer()
         self._stream: int | None = None
         self._tf32 = False

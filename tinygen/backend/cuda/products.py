@@ -9,6 +9,7 @@ import numpy as np
 from ..base import Array
 from .cublas import NORMAL, TRANSPOSED, Blas
 from .launching import Launching, has_kernels
+from .source import blocks_for
 
 __all__ = ["Products"]
 
@@ -58,6 +59,16 @@ class Products(Launching):
             (self.address(a), *a_layout),
             (self.address(flat), max(flat.strides[1] // size, n), flat.strides[0] // size),
             count,
+        )
+        return y
+
+    def biased_relu(self, y: Array, bias: Array, slope: float) -> Array:
+        """The (leaky) rectifier of y + bias, in place, for a matrix y."""
+        if not has_kernels(y, bias) or y.size == 0:
+            return super().biased_relu(y, bias, slope)
+        bias = self.dense(bias)
+        self.launch(
+            "biased_relu", y.dtype, blocks_for(y.size), y, bias, y.size, y.shape[1], float(slope)
         )
         return y
 

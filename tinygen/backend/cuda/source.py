@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-__all__ = ["BLOCKS", "THREADS", "blocks_for", "source"]
+__all__ = ["BLOCKS", "THREADS", "blocks_for", "options", "source"]
 
 THREADS = 256
 """In a block; `common.cu` says the same."""
@@ -20,6 +20,11 @@ def source() -> str:
     folder = Path(__file__).parent
     names = ["common.cu", *sorted({p.name for p in folder.glob("*.cu")} - {"common.cu"})]
     return "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+
+
+def options(real: str) -> tuple[str, ...]:
+    """What NVRTC is given to compile them for Real = "float" or "double"."""
+    return f"-DReal={real}", "--std=c++17"
 
 
 def blocks_for(items: int) -> int:
