@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from tinygen.backend.numpy import keep_freed_memory
+from tinygen.bench import machine
+from tinygen.bench.timing import threads
 
-from . import convolution, imports, machine, memory, ops, peers, report, steps
-from .timing import threads
+from . import convolution, imports, memory, ops, peers, report, steps
 from .workloads import WORKLOADS
 
 HERE = Path(__file__).parent

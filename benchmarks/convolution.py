@@ -15,8 +15,9 @@ import numpy as np
 
 from tinygen.backend import NUMPY
 from tinygen.backend.convolution import Geometry
+from tinygen.bench.timing import Summary, threads
 
-from .timing import Summary, interleave, threads
+from .timing import interleave
 
 BATCH = 64
 LAYERS = {

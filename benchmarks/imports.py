@@ -7,7 +7,7 @@ import subprocess
 import sys
 from typing import Any
 
-from .timing import Summary
+from tinygen.bench.timing import Summary
 
 SCRIPT = """
 import json, sys, time

@@ -6,8 +6,8 @@ import gc
 import tracemalloc
 from typing import Any
 
-from .peers.tinygen import trainer
-from .workloads import Gan, Layers, gan_784
+from tinygen.bench.ours import trainer
+from tinygen.bench.problems import Gan, Layers, gan_784
 
 MARK = 1.5
 FLOAT32 = 4

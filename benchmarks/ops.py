@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .timing import Summary, quiet_collector
+from tinygen.bench.timing import Summary, quiet_collector
 
 LINKS = 200
 OPS = 3 * LINKS

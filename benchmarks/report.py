@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from tinygen.bench.machine import is_busy
+
 from .convolution import BATCH
-from .machine import describe_load, is_busy
 from .ops import PHASES
 from .peers import REFERENCE
 from .workloads import WORKLOADS
@@ -37,7 +38,7 @@ def _heading(results: dict[str, Any]) -> str:
     lines = [
         f"{results['date']}: {m['processor']}, {m['cores']} cores, {m['memory_gib']} GiB; "
         f"Python {m['python']}, NumPy {m['numpy']}; {', '.join(m['blas'])}; {versions}.",
-        describe_load(results["others_cores"]),
+        _describe_load(results["others_cores"]),
     ]
     chosen = ", ".join(f"{name}={value}" for name, value in m["environment"].items())
     lines += [f"**Set in the environment: {chosen}.**"] if chosen else []
@@ -143,3 +144,15 @@ def _imports(entry: dict[str, Any]) -> Iterator[str]:
 def _against(value: float, mark: float, busy: bool = False) -> str:
     verdict = "not judged" if busy else "met" if value <= mark else "missed"
     return f"; mark {mark:g}: {verdict}"
+
+
+def _describe_load(others: float | None) -> str:
+    """One sentence."""
+    if others is None:
+        return "This system does not say what other processes were doing meanwhile."
+    if not is_busy(others):
+        return f"The machine was quiet: other processes used {others:.2f} of a core meanwhile."
+    return (
+        f"**The machine was busy: other processes used {others:.2f} cores meanwhile, so no mark is "
+        "judged. Measure again on a quiet one before building on these figures.**"
+    )

@@ -6,9 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygen.bench.problems import Maker, given_noise
+from tinygen.bench.timing import Summary
+
 from .peers import REFERENCE, Peers
-from .timing import Summary, interleave
-from .workloads import Array, Draw, Maker, Workload
+from .timing import interleave
+from .workloads import Workload
 
 
 def measure(workload: Workload, peers: Peers, threads: int, rounds: int) -> dict[str, Any]:
@@ -44,13 +47,3 @@ def check(workload: Workload, makers: dict[str, Maker], steps: int = 2) -> dict[
         if not np.allclose(found, want, rtol=0, atol=workload.tolerance):
             raise RuntimeError(f"{workload.name}: {name} has losses {found}, tinygen {want}")
     return losses
-
-
-def given_noise() -> Draw:
-    """The same draws for whoever asks."""
-    rng = np.random.default_rng(2)
-
-    def draw(shape: tuple[int, ...]) -> Array:
-        return rng.standard_normal(shape, dtype="float32")
-
-    return draw

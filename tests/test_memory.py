@@ -9,6 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tinygen as tg
+from tinygen.models.gan import GANTrainer, mlp
 from tinygen.primitive import PRIMITIVES
 
 
@@ -88,6 +89,49 @@ def test_memory_is_flat_over_1000_steps():
         tracemalloc.stop()
     growth = np.diff(readings)  # a leak shows every time, a cache that fills does not
     assert min(growth) < 5_000, f"{growth} bytes more, every 250 steps"
+
+
+def gan_step(keep_losses: bool):
+    """One step of each player of a small GAN with all that it may have, on the default device."""
+    weights = tg.Generator(0)
+    trainer = GANTrainer(
+        mlp([4, 8, 6], weights), mlp([6, 8, 1], weights, slope=0.2),
+        rng=tg.Generator(1), noise_shape=4, r1=0.5, ema_decay=0.9,
+    )  # fmt: skip
+    batch = tg.Generator(2).normal((8, 6))
+    kept = []
+
+    def step():
+        losses = trainer.step(batch)
+        if keep_losses:
+            kept.append(losses["loss_d"])
+
+    return step
+
+
+def device_memory_every(steps, step, device):
+    """Used and reserved bytes, four times; first so many steps that are not looked at."""
+    pools = []
+    for _ in range(5):
+        for _ in range(steps):
+            step()
+        pools.append(device.memory())
+    return [pool.used for pool in pools[1:]], [pool.reserved for pool in pools[1:]]
+
+
+def test_device_memory_is_flat_over_1000_steps_of_a_gan(backend, no_collector):
+    """To the byte, and without the garbage collector."""
+    if backend.memory() is None:
+        pytest.skip("the host has no pool; tracemalloc sees its arrays in the test above")
+    used, reserved = device_memory_every(250, gan_step(keep_losses=False), backend)
+    assert len(set(used)) == 1, f"bytes, every 250 steps: {used}"
+    assert len(set(reserved)) == 1, f"bytes, every 250 steps: {reserved}"
+
+
+def test_losses_that_are_kept_show_in_the_device_memory():
+    with tg.use_device("strict") as backend:
+        used, _ = device_memory_every(5, gan_step(keep_losses=True), backend)
+    assert np.diff(used).tolist() == [4 * 5] * 3
 
 
 def test_the_record_of_writes_forgets_dead_arrays():

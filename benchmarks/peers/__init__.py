@@ -13,7 +13,7 @@ import importlib
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from ..workloads import Maker
+from tinygen.bench.problems import Maker
 
 ADAPTERS = {"tinygen": "tinygen", "torch": "pytorch", "dezero": "dezero", "numpy": "numpy"}
 """Peers by the name that `--against` takes, and the adapter of each."""

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygen.bench.problems import Array, Classifier, Draw, Gan, Layers, Maker, Step
+
 from ..ops import Chain
-from ..workloads import Array, Classifier, Draw, Gan, Layers, Maker, Step
 
 missing_name = not hasattr(np, "int")
 if missing_name:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygen.bench.problems import Array, Classifier, Draw, Gan, Layers, Maker, Step
+
 from ..ops import Chain
-from ..workloads import Array, Classifier, Draw, Gan, Layers, Maker, Step
 
 VERSION = np.__version__
 
