@@ -3,8 +3,8 @@
 784 visible and 500 hidden units, 100 binary rows, plain gradient descent: beside PyTorch eager,
 NumPy by hand and scikit-learn, and beside nothing but the matrix products and random numbers in it.
 All but scikit-learn, whose update is another algorithm of the same cost (a persistent chain), are
-checked first to make the same update from the same uniform numbers. `--plot` draws how the cost grows with
-the steps k, the batch and the hidden units.
+checked first to make the same update from the same uniform numbers. `--plot` draws how the cost
+grows with the steps k, the batch and the hidden units.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import host_kernels
 import hypothesis
 import pytest
 import strict  # noqa: F401  registers the device "strict"
@@ -30,6 +31,20 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         pytest.skip(reason)
     with tg.use_device(DEVICES[request.param]) as chosen:
         yield chosen
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the kernels that were launched, in order."""
+    names: list[str] = []
+    launch = host_kernels.launch
+
+    def noted(name: str, *arguments: object) -> None:
+        names.append(name)
+        launch(name, *arguments)
+
+    monkeypatch.setattr(host_kernels, "launch", noted)
+    return names
 
 
 @pytest.fixture(autouse=True)

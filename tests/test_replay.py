@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import strict
 
 import tinygen as tg
 from tinygen.backend import cuda_status, host
+from tinygen.cli import main
 from tinygen.models import dcgan
 from tinygen.models.gan import GANTrainer, mlp
-from tinygen.replay import Replay
+from tinygen.replay import Replay, suspended
 
 GANS = {
     "plain": {},
@@ -194,3 +197,39 @@ def test_words_of_64_bits_arrive_whole(device):
 def test_on_the_processor_it_says_what_it_needs():
     with tg.use_device("cpu"), pytest.raises(tg.DeviceError, match="device='cuda'"):
         dense().capture()
+
+
+@pytest.mark.parametrize("name", ["gan", "dcgan"])
+def test_a_captured_run_ends_as_a_run_does(name, device, tmp_path, monkeypatch):
+    """`--set capture=true`, through the command; the watch for a nan looks into it all the same."""
+    monkeypatch.chdir(tmp_path)
+    small = ["--set", "generator=8", "--set", "discriminator=8", "--set", "d_steps=2"]
+    small = small if name == "gan" else ["--set", "channels=2,3,4", "--set", "noise=5"]
+    ends = []
+    for capture in ("false", "true"):
+        command = ["train", name, "--steps", "9", "--device", tg.default_device(), "--out", capture,
+                   "--set", "batch=8", "--set", f"capture={capture}", *small]  # fmt: skip
+        assert main(command) == 0
+        ends.append(Path(capture, "checkpoints/step-000009/arrays.safetensors").read_bytes())
+    assert ends[0] == ends[1]
+
+
+def test_skipping_and_capturing_exclude_each_other(capsys, tmp_path):
+    code = main(["train", "gan", "--device", "strict", "--out", str(tmp_path / "run"),
+                 "--set", "capture=true", "--on-nonfinite", "skip"])  # fmt: skip
+    assert code == 2
+    assert "exclude each other" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_replay_that_is_suspended_runs_every_operation():
+    calls = []
+    with tg.use_device("strict") as backend:
+        x = backend.from_host(np.arange(4.0, dtype="float32"))
+        again = Replay(backend, lambda plan, x: calls.append(plan) or {"y": tg.Tensor(x[0] * 2.0)})
+        for _ in range(3):
+            again("plan", x)
+        assert len(calls) == 2, "as ever, and recorded"
+        with suspended():
+            again("plan", x)
+        assert len(calls) == 3

@@ -11,12 +11,16 @@ configure(Config(), {"steps": "2000"})
 from __future__ import annotations
 
 import difflib
+import json
+import math
+import tomllib
 import typing
 from collections.abc import Collection, Mapping
 from dataclasses import field, fields, replace
+from pathlib import Path
 from typing import Any
 
-__all__ = ["ConfigError", "configure", "meanings", "nearest", "setting"]
+__all__ = ["ConfigError", "configure", "meanings", "nearest", "read_settings", "setting"]
 
 
 class ConfigError(ValueError):
@@ -44,6 +48,7 @@ def configure(defaults: Any, settings: Mapping[str, Any]) -> Any:
 
     Args:
         settings: name to value; texts are read as the setting's type: "1e-3", "128,128", "true".
+            Values of other types must be of the setting's, but a whole number may stand for 2.0.
     """
     types = typing.get_type_hints(type(defaults))
     for name in settings:
@@ -53,6 +58,22 @@ def configure(defaults: Any, settings: Mapping[str, Any]) -> Any:
     for f in fields(config):
         _check(f.name, getattr(config, f.name), f.metadata)
     return config
+
+
+def read_settings(path: Path) -> dict[str, Any]:
+    """The settings in a file, by name: TOML, or JSON such as a run's config.json."""
+    readers = {".toml": tomllib.loads, ".json": json.loads}
+    if path.suffix not in readers:
+        raise ConfigError(f"--config takes a .toml or .json file, not {path}.")
+    try:
+        settings = readers[path.suffix](path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read {path} ({error.strerror}): check the path.") from None
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not {path.suffix[1:].upper()} ({error}): mend it.") from None
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path} holds no settings by name: write it as config.json is.")
+    return settings
 
 
 def meanings(defaults: Any) -> list[tuple[str, Any, str]]:
@@ -80,20 +101,31 @@ def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
 
 def _read(name: str, value: Any, kind: Any) -> Any:
     try:
+        if not isinstance(value, str):
+            return _typed(value, kind)
         if kind is bool:
-            return {"true": True, "false": False, "1": True, "0": False}[str(value).lower()]
+            return {"true": True, "false": False, "1": True, "0": False}[value.lower()]
         if kind in (int, float):
-            number = kind(value)
-            if number - number != 0:  # nan or infinite
-                raise ValueError
-            return number
+            return _typed(kind(value), kind)
         if kind is str:
-            if "\0" in str(value):
+            if "\0" in value:
                 raise ValueError
-            return str(value)
-        parts = value.split(",") if isinstance(value, str) else value
-        return tuple(int(part) for part in parts if str(part).strip())
+            return value
+        return tuple(int(part) for part in value.split(",") if part.strip())
     except (ValueError, TypeError, KeyError, OverflowError):
         expected = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
         wanted = expected.get(kind, "whole numbers with commas between, such as 128,128")
         raise ConfigError(f"{name} must be {wanted}, not {value!r}.") from None
+
+
+def _typed(value: Any, kind: Any) -> Any:
+    """A value that is no text, if it is of the type that it should be."""
+    if kind is float and type(value) is int:
+        value = float(value)
+    if kind in (bool, int, float, str):
+        if type(value) is not kind or (kind is float and not math.isfinite(value)):
+            raise TypeError
+        return value
+    if any(type(part) is not int for part in value):
+        raise TypeError
+    return tuple(value)

@@ -19,13 +19,15 @@ from tinygen.runs import RunError, RunFolder, growing_steps, train
 
 
 class Counter:
-    """A trainer that counts; `losses` may tell another loss for some steps."""
+    """An experiment that counts; `losses` may tell another loss for some steps."""
+
+    trainer = None
 
     def __init__(self, losses: dict[int, float] | None = None) -> None:
         self.steps = 0
         self.losses = losses or {}
 
-    def step(self, batch):
+    def step(self):
         self.steps += 1
         return {"loss": np.float32(self.losses.get(self.steps, 1 / self.steps))}
 
@@ -35,12 +37,18 @@ class Counter:
     def load_state_dict(self, state):
         self.steps = state["steps"]
 
+    def pictures(self):
+        return {"samples": b"picture"}
 
-def drive(folder: RunFolder, trainer: Counter | None = None, steps: int = 10, **options) -> Counter:
-    trainer = trainer or Counter()
+    def measure(self):
+        return {}
+
+
+def drive(folder: RunFolder, run: Counter | None = None, steps: int = 10, **options) -> Counter:
+    run = run or Counter()
     options = {"report_every": 2, "checkpoint_every": 4, **options}
-    train(trainer, lambda: None, folder, steps=steps, **options)
-    return trainer
+    train(run, folder, steps=steps, **options)
+    return run
 
 
 def everything_in(folder: Path) -> dict[str, bytes]:
@@ -66,7 +74,7 @@ def folder(tmp_path) -> RunFolder:
 
 
 def test_a_run_leaves_what_the_module_says(folder):
-    drive(folder, draw=lambda: b"picture", draw_at=frozenset({1, 10}))
+    drive(folder, draw_at=frozenset({1, 10}))
     assert set(everything_in(folder.path)) == {
         "config.json", "env.json", "metrics.jsonl", "samples", "samples/step-000001.png",
         "samples/step-000010.png", "checkpoints", "checkpoints/step-000008",
@@ -105,12 +113,12 @@ def test_losses_are_read_only_when_they_are_reported_or_saved(folder):
             read.append(self.step)
             return 0.0
 
-    class Trainer(Counter):
-        def step(self, batch):
+    class Unread(Counter):
+        def step(self):
             self.steps += 1
             return {"loss": Loss(self.steps)}
 
-    drive(folder, Trainer(), steps=23, report_every=10, checkpoint_every=15)
+    drive(folder, Unread(), steps=23, report_every=10, checkpoint_every=15)
     assert read == [10, 15, 20, 23]
 
 
@@ -150,7 +158,7 @@ def test_a_checkpoint_of_the_same_step_is_replaced(folder):
 
 
 def test_a_run_that_ended_early_has_none(folder):
-    with pytest.raises(RunError, match="ended before its first"):
+    with pytest.raises(RunError, match=r"ended before its first; go on with .*--resume"):
         folder.load_checkpoint()
 
 
@@ -232,16 +240,18 @@ class FailsAt:
 
 
 @pytest.mark.parametrize(
-    ("name", "call"), [("fsync", 1), ("fsync", 2), ("replace", 1), ("replace", 2), ("replace", 3)]
+    ("name", "call"),
+    [("fsync", 1), ("fsync", 2), ("fsync", 3), ("fsync", 4), ("replace", 1)],
 )
 def test_whichever_write_fails_the_earlier_checkpoint_stands(folder, monkeypatch, name, call):
-    """Two files, each flushed and renamed, and then their folder."""
+    """The log, two files and their folder are flushed, and the folder is renamed."""
     drive(folder, steps=4)
     before = everything_in(folder.path)
     monkeypatch.setattr(os, name, FailsAt(getattr(os, name), call))
     with pytest.raises(RunError, match=r"No space left on device\): free some space") as error:
         folder.save_checkpoint(8, {"w": np.ones(5)})
-    one_sentence(error)
+    assert f"--resume {folder.path} (" in one_sentence(error)
+    assert "step-000004 stands" in one_sentence(error)
     assert everything_in(folder.path) == before
     assert folder.load_checkpoint()[0] == 4
 
@@ -290,8 +300,8 @@ def test_a_line_of_metrics_that_fits_only_in_part_is_taken_back(folder, monkeypa
 
 @pytest.mark.parametrize("loss", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_no_number_stops_the_run(folder, loss):
-    with pytest.raises(RunError, match=r"loss became -?(nan|inf) by step 6") as error:
-        drive(folder, Counter({6: loss}))
+    with pytest.raises(RunError, match=r"loss became -?(nan|inf) at step 5, so") as error:
+        drive(folder, Counter({5: loss, 6: loss}))
     assert "step-000004 stands" in one_sentence(error)
     assert folder.load_checkpoint()[0] == 4
     last = (folder.path / "metrics.jsonl").read_text().splitlines()[-1]
@@ -306,9 +316,9 @@ def test_no_checkpoint_is_made_of_a_model_that_diverged(folder):
 
 def test_numpys_warnings_do_not_come_between(folder):
     class Overflowing(Counter):
-        def step(self, batch):
+        def step(self):
             _ = np.float32([1e30]) * np.float32(1e30)
-            return super().step(batch)
+            return super().step()
 
     drive(folder, Overflowing())  # warnings are errors in these tests
 

@@ -11,7 +11,7 @@ from ..random import Generator
 from .errors import DataError
 
 Batch = tuple[NDArray[Any], ...]
-SETTINGS = ("n_examples", "batch_size", "shuffle", "drop_last")
+SETTINGS = ("n_examples", "shuffle", "drop_last")
 
 
 class BatchLoader:
@@ -41,7 +41,7 @@ class BatchLoader:
         self.shuffle = shuffle
         self.drop_last = drop_last
         self.epoch = 0
-        self._position = 0
+        self._position = 0  # examples drawn in this epoch
         self._rng_at_start = rng.state_dict()
         self._order: NDArray[np.intp] | None = None
 
@@ -53,24 +53,23 @@ class BatchLoader:
     def __iter__(self) -> Iterator[Batch]:
         """The batches left in this epoch, or the next epoch's when this one is spent."""
         yield self.next_batch()
-        while self._position < len(self):
+        while not self._spent():
             yield self.next_batch()
 
     def next_batch(self) -> Batch:
         """The next batch; a new epoch begins when the last one is spent."""
         if self._order is None:
             self._order = self._draw_order()
-        elif self._position == len(self):
+        elif self._spent():
             self.epoch += 1
             self._position = 0
             self._order = self._draw_order()
-        start = self._position * self.batch_size
-        rows = self._order[start : start + self.batch_size]
-        self._position += 1
+        rows = self._order[self._position : self._position + self.batch_size]
+        self._position += len(rows)
         return tuple(array.take(rows, axis=0) for array in self.arrays)
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the loader stands: epoch, batches drawn in it, and the rng as the epoch began."""
+        """Where the loader stands: epoch, examples drawn in it, and the rng as the epoch began."""
         at_start = self.rng.state_dict() if self._order is None else self._rng_at_start
         return {
             "rng": at_start,
@@ -80,7 +79,7 @@ class BatchLoader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on exactly where `state_dict` was taken.
+        """Go on exactly where `state_dict` was taken; with batches of another size if this is one.
 
         Raises DataError when the state is incomplete, or of a loader of other settings or data.
         """
@@ -93,15 +92,20 @@ class BatchLoader:
                     f"the saved loader had {name} {state[name]}, this one has"
                     f" {getattr(self, name)}: resume with the same data and settings."
                 )
-        if not 0 <= state["position"] <= len(self):
+        if not 0 <= state["position"] <= self.n_examples:
             raise DataError(
-                f"the loader's state is at position {state['position']} in an epoch of {len(self)}"
-                " batches: use another checkpoint."
+                f"the loader's state is at position {state['position']} of {self.n_examples}"
+                " examples: use another checkpoint."
             )
         self.rng.load_state_dict(state["rng"])
         self.epoch = state["epoch"]
         self._position = state["position"]
         self._order = self._draw_order()
+
+    def _spent(self) -> bool:
+        """Whether nothing is left of this epoch, or less than a batch where that is dropped."""
+        left = self.n_examples - self._position
+        return left < (self.batch_size if self.drop_last else 1)
 
     def _draw_order(self) -> NDArray[np.intp]:
         self._rng_at_start = self.rng.state_dict()

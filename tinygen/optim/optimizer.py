@@ -15,26 +15,27 @@ from .flat import checked, pack
 
 __all__ = ["Optimizer", "Schedule", "guarded"]
 
-_guard: Callable[[Optimizer, Array], bool] | None = None
+Schedule = Callable[[int], float]
+"""The learning rate as a function of the number of steps already taken: 0 for the first step."""
+
+Guard = Callable[["Optimizer", Array], bool]
+
+_guard: Guard | None = None
 
 
 @contextmanager
-def guarded(guard: Callable[[Optimizer, Array], bool]) -> Iterator[None]:
+def guarded(guard: Guard) -> Iterator[Guard | None]:
     """Inside, `guard(optimizer, gradient)` is asked before each update; False leaves that out.
 
-    The gradient is that of all parameters in one array; `optimizer.gradients` has its parts. A
-    guard around this one is asked only by it.
+    The gradient is that of all parameters in one array; `optimizer.gradients` has its parts. Gives
+    the guard that held before, which this one replaces.
     """
     global _guard
     before, _guard = _guard, guard
     try:
-        yield
+        yield before
     finally:
         _guard = before
-
-
-Schedule = Callable[[int], float]
-"""The learning rate as a function of the number of steps already taken: 0 for the first step."""
 
 
 class Optimizer:

@@ -48,6 +48,7 @@ class DCGANConfig(AdversarialConfig):
     """Settings of the convolutional GAN."""
 
     steps: int = setting(1_500, "updates of the discriminator", low=1, high=10**9)
+    checkpoint_every: int = setting(500, "steps", low=1, high=10**9)
     lr: float = setting(2e-4, "of both players' Adam", low=1e-12, high=1e3)
     r1: float = setting(0.0, "weight of the R1 penalty on D; 0: none", low=0, high=1e6)
     ema: float = setting(0.99, "of the averaged generator; 0: none", low=0, high=0.999999)
@@ -129,16 +130,18 @@ def _experiment(
     examples: np.ndarray,
     random: dict[str, Generator],
 ) -> Experiment:
-    loader = BatchLoader((examples,), config.batch, random["order"])
     backend = random["noise"].backend
-    shown = (64 if data.is_image else 1000, *trainer.noise_shape)
+    picture = picture_maker(data)
+    noise = random["pictures"].normal((64 if data.is_image else 1000, *trainer.noise_shape))
     return Experiment(
         trainer,
         data,
-        lambda: backend.move(loader.next_batch()[0]),
-        picture_maker(data),
-        random["pictures"].normal(shown),
-        config.device,
+        BatchLoader((examples,), config.batch, random["order"]),
+        prepare=lambda batch: backend.move(batch[0]),
+        draw=lambda: {"samples": picture(trainer.sample(len(noise), noise))},
+        picture=picture,
+        streams=random,
+        device=config.device,
     )
 
 

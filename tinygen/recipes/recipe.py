@@ -2,50 +2,125 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..config import setting
-from ..data import Dataset
+from ..data import BatchLoader, Dataset
 from ..pictures import image_grid, png_bytes, point_cloud
 from ..random import Generator
 
-__all__ = ["WIDEST", "Experiment", "Recipe", "RunConfig", "picture_maker", "streams"]
+__all__ = ["WIDEST", "Experiment", "Recipe", "RunConfig", "Score", "picture_maker", "streams"]
 
 WIDEST = 2**16
 """Units in a layer."""
+
+ON_NONFINITE = ("stop", "skip")
 
 
 @dataclass(frozen=True)
 class RunConfig:
     """Settings that every recipe has."""
 
-    data: str = setting("digits", "digits, mnist, fashion-mnist, ring, grid, or an .npz file")
+    data: str = setting("digits", "digits, mnist, fashion-mnist, ring, grid, or a path of your own")
     seed: int = setting(0, "of all randomness", low=0, high=2**63)
     device: str = setting("cpu", "cpu, cuda, cuda:1 or auto")
     steps: int = setting(10_000, "updates", low=1, high=10**9)
     batch: int = setting(64, low=1, high=2**24)
     report_every: int = setting(100, "steps", low=1, high=10**9)
     checkpoint_every: int = setting(5_000, "steps", low=1, high=10**9)
+    keep: int = setting(2, "newest checkpoints, besides the best", low=1, high=10**6)
+    capture: bool = setting(False, "replay whole steps as CUDA graphs, on a GPU")
+    on_nonfinite: str = setting(
+        "stop", "at infinite or nan gradients; skip: leave out the update", choices=ON_NONFINITE
+    )
+
+
+class Score(NamedTuple):
+    """A number on held-out data; the greater the better. The best checkpoint by it is kept."""
+
+    name: str
+    measure: Callable[[], float]
 
 
 @dataclass
 class Experiment:
-    """A recipe made ready to run: what `runs.train` drives, and what is done with the result."""
+    """A recipe made ready to run: what `runs.train` drives, and what is done with the result.
+
+    trainer: has `step(batch)`, `state_dict()` and `load_state_dict(state)`; also `sample(n)`, rows
+        on the host, where new samples can be drawn from the model.
+    loader: gives batches without end; `prepare` makes of one what the trainer takes, on its device.
+    draw: PNGs by name of what the model shows now, which go to RUN/NAME/step-000100.png; "samples"
+        is the one that is looked at first. It leaves the trainer as it was.
+    picture: samples (n, ...) as a PNG.
+    streams: all randomness that the others draw from.
+    score: taken at each checkpoint, if there is one.
+    """
 
     trainer: Any
     data: Dataset
-    next_batch: Callable[[], Any]
+    loader: BatchLoader
+    prepare: Callable[[tuple[np.ndarray, ...]], Any]
+    draw: Callable[[], Mapping[str, bytes]]
     picture: Callable[[np.ndarray], bytes]
-    fixed_noise: Any
+    streams: Mapping[str, Generator]
     device: str
+    score: Score | None = None
 
-    def draw(self) -> bytes:
-        """A PNG of what the fixed noise gives now."""
-        return self.picture(self.trainer.sample(len(self.fixed_noise), self.fixed_noise))
+    def step(self) -> dict[str, Any]:
+        """Train on the next batch; returns the trainer's named 0-d results."""
+        return self.trainer.step(self.prepare(self.loader.next_batch()))
+
+    def pictures(self) -> Mapping[str, bytes]:
+        """What `draw` gives; the streams go on as if nothing had been drawn."""
+        with self._streams_restored():
+            return self.draw()
+
+    def measure(self) -> dict[str, float]:
+        """The score by its name, if there is one; the streams go on as if nothing was drawn."""
+        if self.score is None:
+            return {}
+        with self._streams_restored():
+            return {self.score.name: float(self.score.measure())}
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a continued run needs: host arrays and plain values, nested by name."""
+        return {
+            "trainer": self.trainer.state_dict(),
+            "loader": self.loader.state_dict(),
+            "streams": {name: stream.state_dict() for name, stream in self.streams.items()},
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue where `state_dict` was taken.
+
+        Raises:
+            ValueError, LookupError, TypeError, AttributeError: the state is of something else.
+                Part of it may be loaded by then: build the experiment anew.
+        """
+        if set(state["streams"]) != set(self.streams):
+            raise ValueError(
+                f"it has the streams {', '.join(state['streams'])}, not {', '.join(self.streams)}"
+            )
+        self.trainer.load_state_dict(state["trainer"])
+        self._load_streams(state["streams"])
+        self.loader.load_state_dict(state["loader"])
+
+    @contextmanager
+    def _streams_restored(self) -> Iterator[None]:
+        before = {name: stream.state_dict() for name, stream in self.streams.items()}
+        try:
+            yield
+        finally:
+            self._load_streams(before)
+
+    def _load_streams(self, states: Mapping[str, Any]) -> None:
+        for name, stream in self.streams.items():
+            stream.load_state_dict(states[name])
 
 
 @dataclass(frozen=True)

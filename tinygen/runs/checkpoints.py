@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CheckpointError", "as_json", "pack", "unpack"]
+__all__ = ["CheckpointError", "as_json", "pack", "score_of", "unpack"]
 
-SCHEMA = 1
+SCHEMA = 2
 """The format; a reader refuses others."""
 
 
@@ -26,17 +26,17 @@ class CheckpointError(ValueError):
     """Files that are no checkpoint of this format, or not the ones that were written."""
 
 
-def pack(step: int, state: dict[str, Any]) -> dict[str, bytes]:
-    """The files' contents by name."""
+def pack(step: int, state: dict[str, Any], score: float | None = None) -> dict[str, bytes]:
+    """The files' contents by name; `score` says how good the model was, the greater the better."""
     from safetensors.numpy import save
 
     arrays: dict[str, np.ndarray] = {}
     plain = _without_arrays(state, arrays)
     content = save(arrays)
-    index = {"schema": SCHEMA, "step": step, "sha256": _checksum(step, plain, content)}
+    head = {"schema": SCHEMA, "step": step, "score": _without_arrays(score, arrays)}
     return {
         "arrays.safetensors": content,
-        "state.json": as_json({**index, "state": plain}),
+        "state.json": as_json({**head, "sha256": _checksum(head, plain, content), "state": plain}),
     }
 
 
@@ -54,7 +54,8 @@ def unpack(folder: Path) -> tuple[int, dict[str, Any]]:
                 f"its format is {index['schema']!r}, and this version reads {SCHEMA}"
             )
         step, plain = index["step"], index["state"]
-        if index["sha256"] != _checksum(step, plain, content):
+        head = {name: index[name] for name in ("schema", "step", "score")}
+        if index["sha256"] != _checksum(head, plain, content):
             raise CheckpointError("its checksum is wrong, so it was damaged")
         state = _with_arrays(plain, load(content))
         if type(step) is not int or not isinstance(state, dict):
@@ -66,14 +67,23 @@ def unpack(folder: Path) -> tuple[int, dict[str, Any]]:
     return step, state
 
 
+def score_of(folder: Path) -> float | None:
+    """How good the model of a checkpoint was; None if nobody measured it, or it cannot be read."""
+    try:
+        score = json.loads((folder / "state.json").read_bytes())["score"]
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return score if isinstance(score, (int, float)) else None
+
+
 def as_json(value: Any) -> bytes:
     """A JSON file's content, for people too."""
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
 
 
-def _checksum(step: int, plain: Any, content: bytes) -> str:
+def _checksum(head: dict[str, Any], plain: Any, content: bytes) -> str:
     """Of all that a checkpoint says: safetensors would not notice a changed bit."""
-    return hashlib.sha256(json.dumps([step, plain]).encode() + content).hexdigest()
+    return hashlib.sha256(json.dumps([head, plain]).encode() + content).hexdigest()
 
 
 def _without_arrays(state: Any, arrays: dict[str, np.ndarray], path: str = "") -> Any:

@@ -1,8 +1,11 @@
 """A training run's folder, which holds all that it left behind.
 
-    config.json      what was asked for          env.json    on what it ran
-    metrics.jsonl    a line of numbers per report
+    config.json      what was asked for          env.json       on what it ran
+    metrics.jsonl    a line of numbers           history.jsonl  a line per resumption: where it ran,
+                     per report                                 and which settings changed
     samples/         step-000100.png, ...        checkpoints/step-001000/   see checkpoints.py
+
+What a killed process did not finish begins with a dot; the next process here removes it.
 """
 
 from __future__ import annotations
@@ -13,15 +16,19 @@ import math
 import os
 import re
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from .checkpoints import CheckpointError, as_json, pack, unpack
-from .environment import environment
-from .files import RunError, explained, write_whole
+from .checkpoints import CheckpointError, as_json, pack, score_of, unpack
+from .environment import environment, gpu
+from .files import RunError, TakenError, explained, sync, write_whole
+from .lock import locked
 
 __all__ = ["RunFolder"]
+
+UNFINISHED = (".writing-", ".discarded-")
 
 
 class RunFolder:
@@ -34,21 +41,39 @@ class RunFolder:
     def create(cls, path: Path, config: dict[str, Any]) -> RunFolder:
         """A new folder with config.json and env.json; an existing one is never written into."""
         with explained(f"cannot make the run folder {path}"):
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
-                raise RunError(f"{path} exists already; name another folder with --out.")
-            new_folders = [p for p in (path, *path.parents) if not p.exists()]
-        folder = cls(path)
+            if path.exists() and not (path.is_dir() and _never_begun(path)):
+                raise TakenError(f"{path} exists already; name another folder with --out.")
+            made: list[Path] = []
+            try:
+                _make(path, made)
+                with locked(path):
+                    if not _never_begun(path):  # another process was faster
+                        raise TakenError(f"{path} exists already; name another folder with --out.")
+                    cls._fill(path, config)
+            except TakenError:  # then what was made here is not ours any more
+                raise
+            except BaseException:
+                for new in reversed(made):
+                    with suppress(OSError):
+                        new.rmdir()
+                raise
+        return cls(path)
+
+    @staticmethod
+    def _fill(path: Path, config: dict[str, Any]) -> None:
+        """The first files; config.json comes last, for it makes the folder a run's."""
+        files = {
+            "env.json": as_json(environment(config.get("device"))),
+            "config.json": as_json(config),
+        }
         try:
-            folder.write("config.json", as_json(config))
-            folder.write("env.json", as_json(environment()))
+            for name, content in files.items():
+                write_whole(path / name, content)
         except BaseException:
-            with suppress(OSError):
-                (path / "config.json").unlink(missing_ok=True)
-            for new in new_folders:
+            for name in files:
                 with suppress(OSError):
-                    new.rmdir()
+                    (path / name).unlink(missing_ok=True)
             raise
-        return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -57,6 +82,19 @@ class RunFolder:
             if not (path / "config.json").is_file():
                 raise RunError(f"{path} is not a run folder: it holds no config.json.")
         return cls(path)
+
+    @contextmanager
+    def taken(self) -> Iterator[None]:
+        """Hold the folder for this process alone, and remove what a killed one did not finish.
+
+        Raises:
+            TakenError: another process trains here.
+        """
+        with locked(self.path):
+            for prefix in UNFINISHED:
+                for leftover in list(self.path.rglob(f"{prefix}*")):
+                    _remove(leftover)
+            yield
 
     @property
     def config(self) -> dict[str, Any]:
@@ -73,54 +111,130 @@ class RunFolder:
     def write(self, name: str, content: bytes) -> Path:
         """Write a file under a temporary name, and give it its own name when it is complete."""
         target = self.path / name
-        with explained(f"cannot write {target}"):
+        with self._explained(f"cannot write {target}"):
+            sync(self.path)  # an error if the folder has vanished, instead of a new one
             target.parent.mkdir(parents=True, exist_ok=True)
             write_whole(target, content)
         return target
 
+    # -- lines ---------------------------------------------------------------------------------
+
     def log(self, record: dict[str, Any]) -> None:
         """Append a line to metrics.jsonl; what JSON has no number for (nan, inf) becomes null."""
-        path = self.path / "metrics.jsonl"
         known = {
             k: None if isinstance(v, float) and not math.isfinite(v) else v
             for k, v in record.items()
         }
-        line = (json.dumps(known, allow_nan=False) + "\n").encode()
-        with explained(f"cannot write {path}"), open(path, "ab", buffering=0) as file:
+        self._append("metrics.jsonl", known)
+
+    def cut_log(self, step: int) -> None:
+        """Drop what metrics.jsonl says of later steps, and a line that was never finished."""
+        path = self.path / "metrics.jsonl"
+        with self._explained(f"cannot write {path}"):
+            if path.exists():
+                lines = path.read_bytes().splitlines(keepends=True)
+                kept = [line for line in lines if _is_until(step, line)]
+                if kept != lines:
+                    write_whole(path, b"".join(kept))
+
+    def record_resumption(self, step: int, changed: dict[str, list], config: dict) -> None:
+        """Add to history.jsonl what goes on from which step; config.json gets the new settings.
+
+        Args:
+            changed: setting to [before, now].
+        """
+        found = environment(config.get("device"))
+        path = self.path / "history.jsonl"
+        if path.is_file() and not path.read_bytes().endswith(b"\n"):  # killed within a line
+            with self._explained(f"cannot write {path}"), open(path, "ab") as file:
+                file.write(b"\n")
+        self._append("history.jsonl", {"step": step, "changed": changed, **found})
+        if changed:
+            self.write("config.json", as_json(config))
+
+    def record_memory(self) -> None:
+        """Renew what env.json says of the GPU, if on one: its pool's `reserved` is the peak now."""
+        if now := gpu(self.config.get("device")):
+            try:
+                saved = json.loads((self.path / "env.json").read_bytes())
+            except (OSError, ValueError):
+                saved = environment(self.config.get("device"))
+            self.write("env.json", as_json({**saved, "gpu": now}))
+
+    def history(self) -> list[dict[str, Any]]:
+        """The lines of history.jsonl that can be read: {"step", "changed", ...}."""
+        try:
+            lines = (self.path / "history.jsonl").read_bytes().splitlines()
+        except OSError:
+            return []
+        records = []
+        for line in lines:
+            with suppress(ValueError, RecursionError):
+                records.append(json.loads(line))
+        return [r for r in records if isinstance(r, dict) and r.keys() >= {"step", "changed"}]
+
+    def _append(self, name: str, record: dict[str, Any]) -> None:
+        path = self.path / name
+        line = (json.dumps(record, allow_nan=False) + "\n").encode()
+        with self._explained(f"cannot write {path}"), open(path, "ab", buffering=0) as file:
             size = file.tell()
             if file.write(line) < len(line):  # the disk filled up within the line
                 file.truncate(size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    def save_checkpoint(self, step: int, state: dict[str, Any], keep: int = 2) -> Path:
-        """Write a checkpoint, then drop all but the newest `keep`."""
-        files = pack(step, state)
+    # -- checkpoints ---------------------------------------------------------------------------
+
+    def save_checkpoint(
+        self, step: int, state: dict[str, Any], keep: int = 2, score: float | None = None
+    ) -> Path:
+        """Write a checkpoint, then drop all but the newest `keep` and the best by its score."""
+        files = pack(step, state, score)
         parent = self.path / "checkpoints"
         target = parent / f"step-{step:06d}"
         temporary = parent / f".writing-{os.getpid()}"
-        with explained(f"cannot write the checkpoint {target}"):
+        with self._explained(f"cannot write the checkpoint {target}"):
             try:
+                self._sync_log()  # what a checkpoint stands for must last as long as it
+                parent.mkdir(exist_ok=True)
                 shutil.rmtree(temporary, ignore_errors=True)
-                temporary.mkdir(parents=True)
+                temporary.mkdir()
                 for name, content in files.items():
-                    write_whole(temporary / name, content)
-                if target.exists():
-                    shutil.rmtree(target)
+                    (temporary / name).write_bytes(content)
+                    sync(temporary / name)
+                sync(temporary)
+                _discard(target)
                 os.replace(temporary, target)
+                sync(parent)
             except BaseException:
                 shutil.rmtree(temporary, ignore_errors=True)
                 with suppress(OSError):
                     parent.rmdir()  # where this was to be the first
                 raise
-            for old in self.checkpoints()[:-keep]:
-                shutil.rmtree(old, ignore_errors=True)
+        self.drop_checkpoints(keep)
         return target
+
+    def drop_checkpoints(self, keep: int) -> None:
+        """Remove all but the newest `keep` and the best one."""
+        kept = {*self.checkpoints()[-keep:], self.best_checkpoint()}
+        with self._explained(f"cannot remove old checkpoints in {self.path}"):
+            for old in self.checkpoints():
+                if old not in kept:
+                    _discard(old)
 
     def checkpoints(self) -> list[Path]:
         """Complete checkpoints, oldest first."""
         found = (self.path / "checkpoints").glob("step-*")
         complete = [p for p in found if re.fullmatch(r"step-\d+", p.name)]
         return sorted(complete, key=lambda p: int(p.name.removeprefix("step-")))
+
+    def best_checkpoint(self) -> Path | None:
+        """The one with the highest score, the latest of equals; None where none has a score."""
+        best, highest = None, -math.inf
+        for path in self.checkpoints():
+            score = score_of(path)
+            if score is not None and score >= highest:
+                best, highest = path, score
+        return best
 
     def standing(self) -> str:
         """What an interrupted run leaves behind, for a message."""
@@ -132,7 +246,8 @@ class RunFolder:
         if path is None:
             if not self.checkpoints():
                 raise RunError(
-                    f"{self.path} holds no checkpoint: the run ended before its first; train anew."
+                    f"{self.path} holds no checkpoint: the run ended before its first; go on with "
+                    f"tinygen train --resume {self.path}."
                 )
             path = self.checkpoints()[-1]
         try:
@@ -143,3 +258,58 @@ class RunFolder:
                 f"the checkpoint {path} cannot be used ({reason}): restore it, or remove it to "
                 "use the one before."
             ) from None
+
+    def _sync_log(self) -> None:
+        if (self.path / "metrics.jsonl").is_file():
+            sync(self.path / "metrics.jsonl")
+
+    @contextmanager
+    def _explained(self, failure: str) -> Iterator[None]:
+        """Tell an error of the file system as one sentence: what stands, and how to go on."""
+        try:
+            yield
+        except OSError:
+            again = f"and go on with tinygen train --resume {self.path} ({self.standing()})"
+            gone = f"for {self.path} is gone; name another place with --out"
+            with explained(failure, again if self.path.is_dir() else gone):
+                raise
+
+
+def _make(path: Path, made: list[Path]) -> None:
+    """Make a folder and those above it; `made` gets those that no other process made."""
+    for folder in (*reversed(path.parents), path):
+        if not folder.is_dir():
+            with suppress(FileExistsError):
+                folder.mkdir()
+                made.append(folder)
+
+
+def _never_begun(path: Path) -> bool:
+    """Whether a folder holds nothing but what a process killed in `create` may have left."""
+    names = {p.name for p in path.iterdir()}
+    return all(name == "env.json" or name.startswith(UNFINISHED) for name in names)
+
+
+def _is_until(step: int, line: bytes) -> bool:
+    """Whether a line is complete and speaks of `step` or an earlier one."""
+    try:
+        return line.endswith(b"\n") and json.loads(line)["step"] <= step
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return False
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder so that, at any instant, its name stands for all of it or for nothing."""
+    if folder.exists():
+        gone = folder.with_name(f".discarded-{folder.name}")
+        shutil.rmtree(gone, ignore_errors=True)
+        os.replace(folder, gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with suppress(OSError):
+            path.unlink()
