@@ -20,7 +20,7 @@ from .runs import RunError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code.
 
-    0; 1 for a failed check, 2 for what the user can mend, 130 for Ctrl-C.
+    0; 1 for a failed check, 2 for what the user can mend, 130 for Ctrl-C, 143 for SIGTERM.
 
     What cannot be done is told in one sentence on stderr. A traceback is a bug.
     """
@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         code = options.run(options)
         sys.stdout.flush()
     except (ConfigError, RunError, DataError, DeviceError) as error:
-        print(f"tinygen: {error}", file=sys.stderr)
+        print(f"tinygen: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except MemoryError:
         print(
@@ -49,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return code or 0
+
+
+def _one_line(message: str) -> str:
+    """A message whose names of files and columns cannot break the line or steer the terminal."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in message)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,9 +1,10 @@
-"""Samples as PNG files: grids of images, clouds of points."""
+"""Samples as pictures: grids of images, clouds of points, and films of how they came about."""
 
 from __future__ import annotations
 
 import io
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,15 +12,21 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["image_grid", "png_bytes", "point_cloud"]
+__all__ = ["film_bytes", "image_grid", "png_bytes", "point_cloud"]
+
+FRAME_MS = 400
+LAST_FRAME_MS = 2_500
 
 
-def image_grid(images: np.ndarray, *, scale: int | None = None, gap: int = 1) -> Image.Image:
-    """Images side by side, in as square a grid as their number allows.
+def image_grid(
+    images: np.ndarray, *, columns: int | None = None, scale: int | None = None, gap: int = 1
+) -> Image.Image:
+    """Images side by side, row by row.
 
     Args:
         images: (N, H, W) or (N, 1, H, W) grey, (N, 3, H, W) in red, green and blue, in [0, 1];
             values outside are clipped, as a display does, and nan is black.
+        columns: images in a row; None makes as square a grid as their number allows.
         scale: pixels on the screen for each pixel; None makes an image about 56 wide.
         gap: dark pixels between images, before scaling.
     """
@@ -30,7 +37,7 @@ def image_grid(images: np.ndarray, *, scale: int | None = None, gap: int = 1) ->
     n, height, width, *channels = images.shape
     if n == 0:
         raise ValueError("image_grid: there are no images.")
-    columns = math.ceil(math.sqrt(n))
+    columns = math.ceil(math.sqrt(n)) if columns is None else columns
     rows = math.ceil(n / columns)
     scale = max(1, round(56 / width)) if scale is None else scale
     extent = (rows * (height + gap) + gap, columns * (width + gap) + gap, *channels)
@@ -68,4 +75,21 @@ def png_bytes(picture: Image.Image) -> bytes:
     """The picture as a PNG file's content."""
     buffer = io.BytesIO()
     picture.save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def film_bytes(frames: Sequence[Image.Image], kind: str) -> bytes:
+    """Pictures one after another, for ever, as an animated "GIF" or "WEBP" file's content.
+
+    The last one is shown longest. Raises ValueError for none, or for pictures of several sizes.
+    """
+    if not frames or len({frame.size for frame in frames}) > 1:
+        raise ValueError("film_bytes: give at least one picture, all of one size.")
+    durations = [FRAME_MS] * (len(frames) - 1) + [LAST_FRAME_MS]
+    buffer = io.BytesIO()
+    lossless = {"lossless": True} if kind == "WEBP" else {}
+    first, *rest = (frame if frame.mode == "L" else frame.convert("RGB") for frame in frames)
+    first.save(
+        buffer, kind, save_all=True, append_images=rest, duration=durations, loop=0, **lossless
+    )
     return buffer.getvalue()

@@ -95,7 +95,7 @@ def test_set_wants_a_key_and_a_value(refused):
     assert refused("--set", "lr") == "--set takes KEY=VALUE, not 'lr'."
 
 
-@pytest.mark.parametrize("arguments", [[], ["fly"], ["train"], ["sample"], ["train", "gan", "--no"],
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["sample"], ["train", "gan", "--no"],
                                        ["sample", "x", "-n", "many"]])  # fmt: skip
 def test_what_the_parser_refuses_exits_with_2_and_shows_the_usage(run, arguments):
     result = run(*arguments)
@@ -164,9 +164,9 @@ def test_files_that_are_no_npz(refused, tmp_path):
     Path("own.npz").write_bytes(whole[:500] + b"damage" + whole[506:])
     assert "damaged" in refused("--data", "own.npz")
     Path("folder.npz").mkdir()
-    assert "cannot be read" in refused("--data", "folder.npz")
+    assert "holds no images" in refused("--data", "folder.npz")
     assert "cannot be read" in refused("--data", "missing.npz")
-    assert "unknown dataset" in refused("--data", tmp_path)
+    assert "holds no images" in refused("--data", tmp_path / "folder.npz")
 
 
 def write_mnist(folder: Path) -> None:
@@ -240,7 +240,12 @@ def trained(run) -> Path:
         (["-n", 10**12], "-n must be"),
         (["-n", 20_000], "at most 10000"),
         (["--seed", -1], "--seed must be"),
-        (["--out", "x.jpg"], "must end in .png or .npz"),
+        (["--out", "x.jpg"], "must end in .png, .npz or .csv"),
+        (["--out", "x.csv"], "images are written as .png or .npz"),
+        (["--out", "taken.npz"], "exists and holds something else"),
+        (["--step", 1], "holds no checkpoint of step 1: it holds 2"),
+        (["--interpolate", 0], "--interpolate must be"),
+        (["--interpolate", 10**9], "--interpolate must be"),
         (["--out", "nowhere/x.png"], "No such file"),
         (["--out", "folder.png"], "cannot write"),
         (["--device", "gpu"], "unknown device"),
@@ -248,6 +253,7 @@ def trained(run) -> Path:
 )
 def test_samples_that_cannot_be_drawn(run, trained, tmp_path, arguments, cause):
     Path("folder.png").mkdir()
+    Path("taken.npz").write_bytes(b"precious")
     before = everything_in(tmp_path)
     assert cause in run("sample", trained, *arguments).sentence
     assert everything_in(tmp_path) == before
@@ -255,7 +261,8 @@ def test_samples_that_cannot_be_drawn(run, trained, tmp_path, arguments, cause):
 
 def test_what_is_no_run_is_not_sampled_from(run, trained):
     for path in ("nowhere", "runs", trained / "config.json", trained / "checkpoints", ""):
-        assert "not a run folder" in run("sample", path).sentence
+        for command in ("sample", "evaluate", "export", "report", "animate"):
+            assert "not a run folder" in run(command, path).sentence
 
 
 @pytest.mark.parametrize("text", [
@@ -306,13 +313,17 @@ junk = st.sampled_from([
     "digits", "ring", "own.npz", "file", ".", "/", "..", "~", "gan", "cpu", "cuda:99", "auto",
     "cpu:7", "--", "-", "é\n", "\udcff", "a" * 300, "minimax", "x.png", "runs/gan-digits-1",
 ])  # fmt: skip
-flags = st.sampled_from(["--data", "--device", "--steps", "--seed", "--out", "-n", "--set"])
+flags = st.sampled_from([
+    "--data", "--device", "--steps", "--step", "--seed", "--out", "-n", "--set", "--interpolate",
+])  # fmt: skip
 SETTINGS = [name for name, _, _ in recipes.settings_of(recipes.find("gan"))]
 assignments = st.builds("{}={}".format, st.sampled_from([*SETTINGS, "batch", "no"]), junk)
 options = st.lists(
     st.tuples(flags, junk) | st.tuples(st.just("--set"), assignments) | st.tuples(junk), max_size=4
 )
-commands = st.sampled_from(["train", "train", "sample", "info", "recipes", "fly"])
+commands = st.sampled_from([
+    "train", "train", "sample", "evaluate", "report", "animate", "export", "info", "recipes", "fly",
+])  # fmt: skip
 targets = st.sampled_from([*recipes.RECIPES, "runs/gan-digits-1"]) | junk
 
 

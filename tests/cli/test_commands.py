@@ -40,7 +40,8 @@ def test_training_leaves_a_folder_with_everything_promised(run, tmp_path):
     assert result.code == 0
     folder = tmp_path / "runs" / "gan-digits-1"
     assert set(everything_in(folder)) == {
-        "config.json", "env.json", "metrics.jsonl", "judgement.json", "samples",
+        "config.json", "data.json", "env.json", "metrics.jsonl", "samples",
+        "evaluation", "evaluation/step-000004.json",
         *(f"samples/step-00000{i}.png" for i in (1, 2, 4)), "checkpoints",
         *(f"checkpoints/step-00000{i}{file}" for i in (2, 4)
           for file in ("", "/arrays.safetensors", "/state.json")),
@@ -56,15 +57,15 @@ def test_training_leaves_a_folder_with_everything_promised(run, tmp_path):
 
 
 def test_training_says_where_the_picture_is_and_what_a_classifier_thinks(run, monkeypatch):
-    monkeypatch.setattr("tinygen.commands.train.Judge", Judge)
+    monkeypatch.setattr("tinygen.metrics.evaluation.Judge", Judge)
     result = run.train()
     assert "Samples: runs/gan-digits-1/samples/step-000004.png" in result.out
     assert "of 10 classes present; mean confidence" in result.out
     assert "1,438 training and 359 test images of 8x8" in result.err
-    judgement = json.loads(Path("runs/gan-digits-1/judgement.json").read_bytes())
-    assert judgement["classifier_accuracy"] >= 0.97
-    assert len(judgement["shares"]) == 10
-    assert sum(judgement["shares"]) == pytest.approx(1, abs=1e-3)
+    results = json.loads(Path("runs/gan-digits-1/evaluation/step-000004.json").read_bytes())
+    assert results["classifier_accuracy"] >= 0.97
+    assert len(results["shares"]) == 10
+    assert sum(results["shares"]) == pytest.approx(1, abs=1e-3)
 
 
 @pytest.mark.parametrize("recipe", [name for name in recipes.RECIPES if name != "dcgan"])
@@ -73,7 +74,8 @@ def test_points_in_the_plane_are_trained_on_and_drawn(run, recipe, data):
     assert run.train("--data", data, recipe=recipe).code == 0
     folder = Path(f"runs/{recipe}-{data}-1")
     assert look(folder / "samples" / "step-000004.png") == ((480, 480), "RGB")
-    assert not (folder / "judgement.json").exists()
+    results = json.loads((folder / "evaluation/step-000004.json").read_bytes())
+    assert "classifier_accuracy" not in results
 
 
 def test_the_convolutional_gan_enlarges_digits_and_refuses_points(run):
@@ -98,7 +100,8 @@ def test_own_arrays_are_trained_on_sampled_and_drawn(run, shape, mode, labelled)
     assert run.train("--data", "own.npz").code == 0
     folder = Path("runs/gan-own-1")
     assert look(folder / "samples" / "step-000004.png")[1] == mode
-    assert (folder / "judgement.json").exists() == (labelled and len(shape) > 1)
+    results = json.loads((folder / "evaluation/step-000004.json").read_bytes())
+    assert ("classifier_accuracy" in results) == (labelled and len(shape) > 1)
     assert run("sample", folder, "-n", 3, "--out", "some.npz").code == 0
     assert samples_in("some.npz").shape == (3, *shape)
 
@@ -109,7 +112,8 @@ def test_one_seed_gives_one_run_bit_for_bit(run):
         assert run("sample", out, "-n", 5, "--out", f"{out}.npz").code == 0
     a, b, c = (everything_in(Path(name)) for name in "abc")
     differing = {name for name in a if a[name] != b[name]}
-    assert differing <= {"metrics.jsonl", "env.json"}  # which hold times
+    checkpoints = {name for name in a if name.endswith("state.json")}
+    assert differing <= {"metrics.jsonl", "env.json", *checkpoints}  # which hold times
     weights = "checkpoints/step-000004/arrays.safetensors"
     assert a[weights] != c[weights]
     samples = [samples_in(f"{name}.npz") for name in "abc"]
@@ -136,8 +140,8 @@ def test_settings_are_read_as_what_they_are(run):
         "slope": 0.1, "real_label": 0.9, "d_steps": 2, "output": "sigmoid",
     }  # fmt: skip
     weights = load_file("runs/gan-digits-1/checkpoints/step-000004/arrays.safetensors")
-    assert weights["generator/0.weight"].shape == (4, 3)
-    assert weights["discriminator/0.weight"].shape == (1, 64)
+    assert weights["trainer/generator/0.weight"].shape == (4, 3)
+    assert weights["trainer/discriminator/0.weight"].shape == (1, 64)
     assert run("sample", "runs/gan-digits-1").code == 0
 
 
@@ -153,11 +157,12 @@ def test_what_suits_a_dataset_gives_way_to_what_is_asked_for():
 def test_samples_are_new_pictures_or_arrays(run):
     run.train()
     folder = "runs/gan-digits-1"
-    assert run("sample", folder).out == f"64 samples of step 4: {folder}/samples.png\n"
-    assert look(f"{folder}/samples.png")[1] == "L"
+    drawn = f"{folder}/drawn/step-000004-seed-0-n-64.png"
+    assert run("sample", folder).out == f"64 samples of step 4: {drawn}\n"
+    assert look(drawn)[1] == "L"
     for n in (1, 10_001):
-        assert run("sample", folder, "-n", n, "--seed", 1, "--out", "x.npz").code == 0
-        samples = samples_in("x.npz")
+        assert run("sample", folder, "-n", n, "--seed", 1, "--out", f"{n}.npz").code == 0
+        samples = samples_in(f"{n}.npz")
         assert (samples.shape, samples.dtype) == ((n, 8, 8), np.float32)
 
 
@@ -165,7 +170,7 @@ def test_samples_depend_on_their_seed_only(run):
     run.train()
     drawn = []
     for seed in (5, 5, 6):
-        run("sample", "runs/gan-digits-1", "--seed", seed, "--out", "x.npz")
+        run("sample", "runs/gan-digits-1", "--seed", seed, "--out", "x.npz", "--force")
         drawn.append(samples_in("x.npz"))
     np.testing.assert_array_equal(drawn[0], drawn[1])
     assert not np.array_equal(drawn[0], drawn[2])
@@ -249,6 +254,7 @@ def test_a_disk_that_fills_up_within_a_file(tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in err
-    assert err.rstrip().endswith("free some space or name another place with --out.")
+    again = "free some space and go on with tinygen train --resume runs/gan-digits-1 ("
+    assert err.rstrip().endswith(f"{again}there was no checkpoint yet).")
     left = everything_in(tmp_path / "runs" / "gan-digits-1")
     assert not [name for name in left if ".writing" in name or "step-000002/" in name]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tinygen.pictures import image_grid, png_bytes, point_cloud
+from tinygen.pictures import film_bytes, image_grid, png_bytes, point_cloud
 
 
 def test_images_stand_side_by_side_with_gaps_between():
@@ -24,6 +25,13 @@ def test_images_stand_side_by_side_with_gaps_between():
         [dark, 255, 255, dark, dark, dark, dark],
         [dark, dark, dark, dark, dark, dark, dark],
     ]
+
+
+def test_a_row_may_be_of_any_length():
+    images = np.ones((6, 2, 3))
+    for columns, rows in ((6, 1), (2, 3), (4, 2), (9, 1)):
+        picture = image_grid(images, columns=columns, scale=1)
+        assert picture.size == (columns * (3 + 1) + 1, rows * (2 + 1) + 1)
 
 
 def test_values_outside_are_clipped_and_nan_is_black():
@@ -72,3 +80,53 @@ def test_a_png_holds_the_same_pixels():
     with Image.open(io.BytesIO(png_bytes(picture))) as stored:
         assert stored.format == "PNG"
         assert stored.tobytes() == picture.tobytes()
+
+
+# -- films -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP"])
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_film_shows_its_pictures_in_order_and_the_last_one_longest(kind, mode):
+    frames = [Image.new(mode, (8, 6), 40 * i if mode == "L" else (40 * i,) * 3) for i in range(5)]
+    with Image.open(io.BytesIO(film_bytes(frames, kind))) as film:
+        assert (film.format, film.n_frames, film.info["loop"]) == (kind, 5, 0)
+        shown, durations = [], []
+        for i in range(5):
+            film.seek(i)
+            film.load()
+            durations.append(film.info["duration"])
+            shown.append(film.convert("L").getpixel((3, 3)))
+    assert shown == [0, 40, 80, 120, 160]
+    if kind == "GIF":  # Pillow tells a WebP's durations as they end
+        assert durations == [400] * 4 + [2500]
+
+
+def test_a_film_of_nothing_or_of_several_sizes_is_refused():
+    for frames in ([], [Image.new("L", (2, 2)), Image.new("L", (2, 3))]):
+        with pytest.raises(ValueError, match="at least one picture, all of one size"):
+            film_bytes(frames, "GIF")
+
+
+def test_animate_makes_a_film_of_a_run(run):
+    run.train()
+    result = run("animate", "runs/gan-digits-1")
+    assert "3 pictures, to step 4" in result.out
+    with Image.open("runs/gan-digits-1/samples.gif") as film:
+        assert film.n_frames == 3
+    assert run("animate", "runs/gan-digits-1", "--out", "x.webp").code == 0
+    with Image.open("x.webp") as film:
+        assert film.format == "WEBP"
+    assert ".gif or .webp" in run("animate", "runs/gan-digits-1", "--out", "x.mp4").sentence
+
+
+def test_pictures_of_a_run_that_are_none_are_named(run):
+    run.train()
+    picture = Path("runs/gan-digits-1/samples/step-000002.png")
+    picture.write_bytes(picture.read_bytes()[:50])
+    assert "step-000002.png: damaged" in run("animate", "runs/gan-digits-1").sentence
+    Image.new("L", (3, 3)).save(picture)
+    assert "differ in size" in run("animate", "runs/gan-digits-1").sentence
+    for path in Path("runs/gan-digits-1/samples").iterdir():
+        path.unlink()
+    assert "no pictures" in run("animate", "runs/gan-digits-1").sentence

@@ -31,7 +31,7 @@ def test_an_unknown_name_lists_the_right_ones_and_the_nearest(name, nearest):
 
 
 def test_an_unknown_name_near_nothing():
-    with pytest.raises(DataError, match=r"or the path of an \.npz file\.$"):
+    with pytest.raises(DataError, match=r"a folder of images, or a file .*\.csv\.$"):
         load("imagenet-22k")
 
 

@@ -1,5 +1,29 @@
 """The commands of `tinygen`, one a file: `add` says its options, `run` does it."""
 
-from . import gradcheck, info, recipes, sample, train
+from . import (
+    animate,
+    bench,
+    evaluate,
+    export,
+    gradcheck,
+    info,
+    recipes,
+    report,
+    reproduce,
+    sample,
+    train,
+)
 
-COMMANDS = (train, sample, info, gradcheck, recipes)
+COMMANDS = (
+    train,
+    sample,
+    evaluate,
+    report,
+    animate,
+    export,
+    info,
+    bench,
+    reproduce,
+    gradcheck,
+    recipes,
+)

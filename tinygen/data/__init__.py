@@ -1,13 +1,15 @@
 """What is trained on: named datasets, your own arrays, Gaussian mixtures, and batches of them."""
 
-from .catalogue import LOADERS, load
+from .catalogue import LOADERS, load, located
 from .dataset import Dataset, from_arrays
 from .errors import DataError
 from .idx import read_idx
+from .images import load_images
 from .loader import BatchLoader
 from .mixtures import GRID, MIXTURES, RING, Mixture, sample_mixture
-from .npz import load_npz
+from .npz import load_npy, load_npz
 from .resizing import resized
+from .table import load_csv
 
 __all__ = [
     "GRID",
@@ -20,7 +22,11 @@ __all__ = [
     "Mixture",
     "from_arrays",
     "load",
+    "load_csv",
+    "load_images",
+    "load_npy",
     "load_npz",
+    "located",
     "read_idx",
     "resized",
     "sample_mixture",

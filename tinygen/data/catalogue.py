@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from . import digits, mnist
 from .dataset import Dataset, from_arrays
 from .errors import DataError
 from .mixtures import MIXTURES
-from .npz import load_npz
+from .own import load_own, looks_like_a_path
 
 # PacGAN (2018), section 4.1: trained on 100,000 points, judged on 2,500.
 MIXTURE_TRAIN = 100_000
@@ -18,19 +19,29 @@ MIXTURE_TEST = 2_500
 
 
 def load(name: str, rng: Generator | None = None) -> Dataset:
-    """A dataset by name: digits, mnist, fashion-mnist, ring, grid, or the path of an .npz file.
+    """A dataset by name: digits, mnist, fashion-mnist, ring, grid; or your own, by its path.
 
-    rng: draws `ring` and `grid`, which need it; the others are fixed and leave it alone. Raises
-    DataError for an unknown name, a missing rng, or data that cannot be had or read.
+    Your own is a folder of images, or a file .npy, .npz or .csv. rng: draws `ring` and `grid`,
+    which need it; the others are fixed and leave it alone. Raises DataError for an unknown name, a
+    missing rng, or data that cannot be had or read.
     """
-    if name.endswith(".npz"):
-        return load_npz(name)
     if name not in LOADERS:
+        if looks_like_a_path(name):
+            return load_own(name)
         known = ", ".join(LOADERS)
         nearest = difflib.get_close_matches(name.lower(), LOADERS, n=1)
         hint = f"; did you mean {nearest[0]}?" if nearest else "."
-        raise DataError(f"unknown dataset {name!r}: use {known}, or the path of an .npz file{hint}")
+        raise DataError(
+            f"unknown dataset {name!r}: use {known}, or the path of your own: a folder of"
+            f" images, or a file .npy, .npz or .csv{hint}"
+        )
     return LOADERS[name](name, rng)
+
+
+def located(name: str) -> str:
+    """A dataset's name as it is, or a path of your own data to be found again from anywhere."""
+    is_path = name not in LOADERS and looks_like_a_path(name)
+    return str(Path(name).absolute()) if is_path else name
 
 
 def _load_digits(name: str, rng: Generator | None) -> Dataset:

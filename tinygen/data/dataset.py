@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from .digits import stratified_split
 from .errors import DataError
+from .origin import Origin
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -20,7 +21,8 @@ class Dataset:
 
     train, test: float32, (N, H, W) or (N, C, H, W) images in [0, 1], or (N, D) feature vectors in
     their own units. train_labels, test_labels: int64 (N,) in 0..n_classes-1; without labels all are
-    0 and n_classes is 1. Raises DataError when an array is not what it should be.
+    0 and n_classes is 1. classes: their names, where they have any. origin: of your own data.
+    Raises DataError when an array is not what it should be.
     """
 
     name: str
@@ -29,6 +31,8 @@ class Dataset:
     test: Floats
     test_labels: Labels
     n_classes: int
+    classes: tuple[str, ...] = ()
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         for part, features, labels in (
@@ -70,6 +74,22 @@ class Dataset:
         rows = (-1, self.n_features)
         return self.train.reshape(rows), self.test.reshape(rows)
 
+    def in_own_units(self, samples: NDArray[Any]) -> NDArray[Any]:
+        """Samples (N, ...) as the data was before it was scaled: for tables; images stay."""
+        return self.origin.in_own_units(samples) if self.origin else samples
+
+    def record(self) -> dict[str, Any]:
+        """What a run says of its data, as JSON holds it."""
+        return {
+            "name": self.name,
+            "training_examples": len(self.train),
+            "held_out_examples": len(self.test),
+            "shape": list(self.shape),
+            "n_classes": self.n_classes,
+            **({"classes": list(self.classes)} if self.classes else {}),
+            **(self.origin.record() if self.origin else {}),
+        }
+
     def describe(self) -> str:
         """One line: name, counts, shape, classes, range."""
         shape = "x".join(str(size) for size in self.shape)
@@ -90,13 +110,15 @@ def from_arrays(
     test_labels: NDArray[Any] | None = None,
     *,
     n_classes: int | None = None,
+    classes: tuple[str, ...] = (),
+    origin: Origin | None = None,
 ) -> Dataset:
     """A dataset of your own arrays, checked.
 
     train, test: floats, or uint8 which is divided by 255; (N, D) rows, or (N, H, W) or (N, C, H, W)
     images. Labels: (N,) integers from 0. Without `test`, a fifth of every class is held out, the
-    same one each time. n_classes: one more than the largest label, unless given. Raises DataError
-    when an array is not what it should be.
+    same one each time. n_classes: one more than the largest label, unless given. classes: their
+    names. Raises DataError when an array is not what it should be.
     """
     train = check_features(train, f"{name}: train")
     labels = _labels_or_zeros(train_labels, train, f"{name}: train")
@@ -114,7 +136,7 @@ def from_arrays(
         train, labels, test, held_labels = train[kept], labels[kept], train[held], labels[held]
     if n_classes is None:
         n_classes = 1 + int(max(labels.max(initial=0), held_labels.max(initial=0)))
-    return Dataset(name, train, labels, test, held_labels, n_classes)
+    return Dataset(name, train, labels, test, held_labels, n_classes, classes, origin)
 
 
 def _labels_or_zeros(labels: NDArray[Any] | None, features: Floats, where: str) -> Labels:

@@ -1,17 +1,26 @@
-"""Your own arrays, from an .npz file."""
+"""Your own arrays, from an .npz or .npy file."""
 
+import math
+import os
 import zipfile
 from os import PathLike, fspath
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+from numpy.lib import format as npy
 from numpy.typing import NDArray
 
 from .dataset import Dataset, from_arrays
 from .errors import DataError
+from .limits import check_size
+from .origin import AS_THEY_ARE, BYTES, HELD_OUT_FIFTH, HELD_OUT_GIVEN, Origin, sha256_of_file
+from .reading import damage_told, open_plain
 
 KEYS = ("train", "train_labels", "test", "test_labels")
+PLAIN = "plain arrays"
+COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+HEADER_READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
 def load_npz(path: str | PathLike[str]) -> Dataset:
@@ -19,57 +28,86 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
 
     It holds `train`, and may hold `train_labels`, `test` and `test_labels`: the arguments of
     `from_arrays`. Raises DataError when the file cannot be read, is damaged, holds pickled objects
-    or other names, or fails a check.
+    or other names, is larger than memory, or fails a check.
     """
     name = fspath(path)
-    arrays = _read(name)
-    if "train" not in arrays or not set(arrays) <= set(KEYS):
-        found = ", ".join(sorted(arrays)) or "nothing"
-        raise DataError(
-            f"{name} holds {found}: save it with np.savez(path, train=...), to which train_labels,"
-            " test and test_labels may be added."
-        )
+    with open_plain(name) as file:
+        if not zipfile.is_zipfile(file):
+            raise DataError(f"{name}: not an .npz file, or a truncated one: save it again.")
+        file.seek(0)
+        with damage_told(name, PLAIN), zipfile.ZipFile(file) as archive:
+            _check_names(name, [info.filename for info in archive.infolist()])
+            arrays = {
+                info.filename.removesuffix(".npy"): _read_member(archive, info, name)
+                for info in archive.infolist()
+            }
+    return _dataset(name, arrays)
+
+
+def load_npy(path: str | PathLike[str]) -> Dataset:
+    """The dataset in an .npy file, named after the file: unlabelled, a fifth of it held out.
+
+    Raises DataError as `load_npz` does.
+    """
+    name = fspath(path)
+    with open_plain(name) as file, damage_told(name, PLAIN):
+        array = _read_array(file, os.fstat(file.fileno()).st_size, name)
+    return _dataset(name, {"train": array})
+
+
+def _dataset(name: str, arrays: dict[str, NDArray[Any]]) -> Dataset:
+    origin = Origin(
+        path=str(Path(name).absolute()),
+        sha256=sha256_of_file(name),
+        scaling=BYTES if arrays["train"].dtype == np.uint8 else AS_THEY_ARE,
+        held_out=HELD_OUT_GIVEN if "test" in arrays else HELD_OUT_FIFTH,
+    )
     return from_arrays(
         Path(name).stem,
         arrays["train"],
         arrays.get("train_labels"),
         arrays.get("test"),
         arrays.get("test_labels"),
+        origin=origin,
     )
 
 
-def _read(name: str) -> dict[str, NDArray[Any]]:
-    with _open(name) as file:
-        if not zipfile.is_zipfile(file):
-            raise DataError(f"{name}: not an .npz file, or a truncated one: save it again.")
-        file.seek(0)
-        try:
-            with zipfile.ZipFile(file) as archive:
-                return {
-                    member.removesuffix(".npy"): _read_member(archive, member)
-                    for member in archive.namelist()
-                }
-        # On damaged bytes zipfile, zlib and NumPy raise a dozen unrelated types between them.
-        except Exception as error:
-            reason = str(error).split("\n")[0].rstrip(".") or type(error).__name__
-            raise DataError(
-                f"{name}: damaged or not plain arrays ({reason}): save it again."
-            ) from error
+def _check_names(name: str, members: list[str]) -> None:
+    """Before anything is read: no name is ever used as a path, and only four are known."""
+    keys = [member.removesuffix(".npy") for member in members]
+    if "train" in keys and set(keys) <= set(KEYS) and len(set(keys)) == len(keys):
+        return
+    shown = [key if key.isidentifier() else repr(key) for key in sorted(keys)[:8]]
+    found = ", ".join(key[:60] for key in shown) + (", ..." if len(keys) > 8 else "")
+    raise DataError(
+        f"{name} holds {found or 'nothing'}: save it with np.savez(path, train=...), to which"
+        " train_labels, test and test_labels may be added."
+    )
 
 
-def _read_member(archive: zipfile.ZipFile, member: str) -> NDArray[Any]:
-    with archive.open(member) as file:
-        array: NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        # zipfile verifies its checksum at the member's end, which np.load need not reach: a damaged
-        # shape would read as fewer examples.
-        if file.read(1):
-            raise ValueError(f"bytes remain after {member}")
+def _read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str) -> NDArray[Any]:
+    if info.compress_type not in COMPRESSIONS:
+        raise ValueError(f"{info.filename} is compressed in a way that NumPy does not write")
+    with archive.open(info) as file:
+        return _read_array(file, info.file_size, name)
+
+
+def _read_array(file: IO[bytes], size: int, name: str) -> NDArray[Any]:
+    """The array of an .npy file of `size` bytes, whose header is believed only so far."""
+    version = npy.read_magic(file)
+    if version not in HEADER_READERS:
+        raise ValueError(f"its format {version} is not that of plain numbers")
+    shape, _, dtype = HEADER_READERS[version](file)
+    if dtype.hasobject:
+        raise ValueError("it holds pickled objects")
+    count = math.prod(shape)
+    if count * dtype.itemsize > size:
+        raise ValueError(f"shape {shape} needs more bytes than there are")
+    check_size(count * max(1, dtype.itemsize // 8), name)
+    file.seek(0)
+    array: NDArray[Any] = npy.read_array(file, allow_pickle=False)
+    # zipfile verifies its checksum at the member's end, which np.load need not reach: a damaged
+    # shape would read as fewer examples.
+    if file.read(1):
+        raise ValueError("bytes remain after the array")
     return array
-
-
-def _open(name: str) -> IO[bytes]:
-    try:
-        return open(name, "rb")
-    except OSError as error:
-        reason = error.strerror or error
-        raise DataError(f"{name}: cannot be read ({reason}): check the path.") from error

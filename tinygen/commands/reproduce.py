@@ -1,0 +1,59 @@
+"""`tinygen reproduce`: a published result, its protocol run here, and whether it came out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import runs
+from ..config import ConfigError, nearest
+from ..reproduce import ROWS, Outcome, reproduce
+
+MOST_SEEDS = 1_000
+
+
+def add(commands: Any) -> None:
+    """Its place on the command line."""
+    row = commands.add_parser(
+        "reproduce", help="run a published result's protocol: the figure, ours, passed or not"
+    )
+    row.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ROWS)}")
+    row.add_argument("--seeds", type=int, metavar="N", help="how many (default: the row's own)")
+    row.add_argument(
+        "--quick", action="store_true", help="see that it works, in seconds; nothing is judged"
+    )
+    row.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
+    row.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print published, ours and the verdict of each; exit code 1 if one is missed."""
+    if not options.names:
+        for row in ROWS.values():
+            print(f"{row.name:22} {row.summary}")
+        return 0
+    for name in options.names:
+        if name not in ROWS:
+            raise ConfigError(f"unknown row {name!r}{nearest(name, ROWS)}")
+    if options.seeds is not None and not 1 <= options.seeds <= MOST_SEEDS:
+        raise ConfigError(f"--seeds must be from 1 to {MOST_SEEDS}, not {options.seeds}.")
+    outcomes = []
+    for name in options.names:
+        outcomes.append(reproduce(ROWS[name], options.seeds, options.quick, _note))
+        print(outcomes[-1].describe(), flush=True)
+        if options.json:  # after each row: the next may take a quarter of an hour
+            runs.write_file(options.json, runs.as_json(_record(outcomes, options.quick)))
+    missed = [o for o in outcomes if o.verdict is not None and not o.verdict.passed]
+    return 1 if missed else 0
+
+
+def _record(outcomes: list[Outcome], quick: bool) -> dict[str, Any]:
+    """The figures and on what they were made; not by which command line, which is of a user."""
+    facts = {k: v for k, v in runs.environment().items() if k != "command"}
+    return {"environment": facts, "quick": quick, "rows": [o.as_dict() for o in outcomes]}
+
+
+def _note(text: str) -> None:
+    print(f"... {text}", file=sys.stderr, flush=True)
