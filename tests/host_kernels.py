@@ -18,6 +18,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tinygen.backend.cuda.source import THREADS, source
 
 PRELUDE = r"""
@@ -136,7 +138,12 @@ typename std::tuple_element<i, std::tuple<A...>>::type argument(void (*)(A...));
 
 @functools.cache
 def library(real: str) -> ctypes.CDLL:
-    """The kernels for Real = "float" or "double", compiled once for all test processes."""
+    """The kernels for Real = "float" or "double", compiled once for all test processes.
+
+    Without a compiler, the test that asks for them is skipped and says so.
+    """
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
     text = f"#define Real {real}\n{PRELUDE}\n{source()}\n{ARGUMENT}\n{_launchers()}\n"
     name = hashlib.sha256(text.encode()).hexdigest()[:24]
     folder = Path(tempfile.gettempdir()) / f"tinygen-kernels-{os.getuid()}"
