@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from tinygen.backend.cuda.source import THREADS, source
@@ -159,6 +160,22 @@ def library(real: str) -> ctypes.CDLL:
             assert done.returncode == 0, done.stderr
             path.with_suffix(".so").rename(built)
     return ctypes.CDLL(str(built))
+
+
+def check_types(name: str, arguments: tuple, array_type: type) -> None:
+    """Fail where CuPy would pass other bytes than the kernel reads.
+
+    It passes numbers as they are: Python's int as int64 and float as float64, without a look at
+    what the kernel declares, so that 1 where a double is due is 5e-324.
+    """
+    taken = {
+        "*": (array_type, type(None)),
+        "Index": (int,),
+        "double": (float,),
+        "Word": (np.uint64,),
+    }
+    for i, (declared, a) in enumerate(zip(kernels()[name][0], arguments, strict=True)):
+        assert type(a) in taken[declared], f"{name}: argument {i} is {a!r}, for a {declared}"
 
 
 def launch(name: str, real: str, blocks: int, arguments: list[Any]) -> None:

@@ -13,7 +13,7 @@ import pytest
 import strict
 from numpy.testing import assert_allclose, assert_array_equal
 
-from tinygen.backend import NUMPY, host
+from tinygen.backend import NUMPY, Backend, host
 
 needs_compiler = pytest.mark.skipif(
     host_kernels.why_not() is not None, reason=str(host_kernels.why_not())
@@ -34,11 +34,15 @@ def on_device(argument: Any) -> Any:
     return strict.StrictArray(argument) if isinstance(argument, np.ndarray) else argument
 
 
-def agree(method: str, *arguments: Any, factor: float = 1.0) -> Any:
-    """What a method of the strict backend returns is, but for rounding, what NumPy's returns."""
-    given = [on_device(a) for a in arguments]
+def agree(method: str, *arguments: Any, factor: float = 1.0, gpu: Backend | None = None) -> Any:
+    """What a method of the strict backend returns is, but for rounding, what NumPy's returns.
+
+    So is what the backend of a GPU returns, if one is given; there all arrays are dense.
+    """
+    move = on_device if gpu is None else gpu.from_host
+    given = [move(a) if isinstance(a, np.ndarray) else a for a in arguments]
     before = [a.copy() if isinstance(a, np.ndarray) else a for a in arguments]
-    found, again = (getattr(strict.STRICT, method)(*given) for _ in range(2))
+    found, again = (getattr(gpu or strict.STRICT, method)(*given) for _ in range(2))
     expected = getattr(NUMPY, method)(*arguments)
     assert found.dtype == expected.dtype
     assert found.shape == expected.shape

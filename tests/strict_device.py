@@ -107,9 +107,10 @@ class Stream:
 class RawModule:
     """The kernels, compiled for the host."""
 
-    def __init__(self, counts: Any, code: str, options: tuple[str, ...]) -> None:
+    def __init__(self, counts: Any, array_type: type, code: str, options: tuple[str, ...]) -> None:
         assert code == source()
         self.counts = counts
+        self.array_type = array_type
         self.real = next(real for real in ("float", "double") if f"-DReal={real}" in options)
 
     def get_function(self, name: str) -> Any:
@@ -118,6 +119,7 @@ class RawModule:
             self.counts.launches += 1
             arrays = [a for a in arguments if hasattr(a, "_host")]
             assert all(a.flags.c_contiguous for a in arrays), f"{name}: an array has gaps"
+            host_kernels.check_types(name, arguments, self.array_type)
             passed = [a.data.ptr if hasattr(a, "_host") else a for a in arguments]
             strict_tape.do(
                 lambda: host_kernels.launch(name, self.real, grid[0], passed),
@@ -127,16 +129,37 @@ class RawModule:
         return launch
 
 
+class GraphPool:
+    """What a graph's temporaries are given from; here they are counted with the rest."""
+
+    malloc = None
+
+    def __init__(self) -> None:
+        self.limit = 0
+
+    def used_bytes(self) -> int:
+        return 0
+
+    def total_bytes(self) -> int:
+        return 0
+
+    def get_limit(self) -> int:
+        return self.limit
+
+    def set_limit(self, size: int) -> None:
+        self.limit = size
+
+
 def equip(library: Any, array_type: type, counts: Any) -> None:
     """Give the strict library what CuPy has beside its arrays."""
     pool = Pool(array_type)
     library.__version__ = "14.2.0"
     library.get_default_memory_pool = lambda: pool
-    library.RawModule = partial(RawModule, counts)
+    library.RawModule = partial(RawModule, counts, array_type)
     library.cuda = SimpleNamespace(
         Device=lambda index=0: Device(counts, index),
         Stream=Stream,
-        MemoryPool=lambda: SimpleNamespace(malloc=None),
+        MemoryPool=GraphPool,
         using_allocator=lambda malloc: nullcontext(),
         get_current_stream=lambda: SimpleNamespace(ptr=0),
         Event=lambda: Event(counts),

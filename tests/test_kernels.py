@@ -10,7 +10,7 @@ import strict
 from kernel_checks import DTYPES, LAYOUTS, agree, drawn, needs_compiler, on_device
 from numpy.testing import assert_allclose
 
-from tinygen.backend import NUMPY, cuda, host
+from tinygen.backend import NUMPY, backend_for, cuda, cuda_status, host
 from tinygen.backend.cuda import normalization
 from tinygen.backend.cuda.launching import Launching
 from tinygen.backend.cuda.source import BLOCKS, THREADS, blocks_for, source
@@ -92,9 +92,11 @@ def test_rows(name, dtype, launched):
 
 
 @pytest.mark.parametrize("shape", [(4 * THREADS + 3, 10), (29, 40), (10, 5000)])
-def test_more_rows_than_blocks(shape, monkeypatch):
+@pytest.mark.parametrize("name", ["softmax", "softmax_slope", "log_softmax", "log_softmax_slope"])
+def test_more_rows_than_blocks(name, shape, monkeypatch):
     monkeypatch.setitem(blocks_for.__globals__, "BLOCKS", 3)
-    agree("log_softmax", *drawn(shape, dtype="float32"), 1, factor=100)
+    arrays = drawn(*[shape] * (2 if "slope" in name else 1), dtype="float32")
+    agree(name, *arrays, 1, factor=100)
 
 
 @pytest.mark.parametrize("name", ["softmax", "log_softmax"])
@@ -226,6 +228,33 @@ def test_scale_shift_of_groups_is_left_to_the_library():
     agree("scale_shift", *drawn((2, 3, 4, 5), (2, 3, 1, 1), (3, 4, 1), dtype="float32"))
 
 
+# -- what only a GPU can show: many blocks at once, and threads that race --------------------------
+
+
+@pytest.mark.parametrize(
+    ("device", "rows", "sizes"),
+    [("strict", 5, COUNTS[:3]), pytest.param("cuda", 7000, COUNTS, marks=pytest.mark.cuda)],
+)
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_all_threads_together(dtype, device, rows, sizes):
+    if device == "cuda" and (reason := cuda_status()):
+        pytest.skip(reason)
+    gpu = backend_for(device)
+    for width in (10, 40, 5000):
+        x, g = drawn((rows, width), (rows, width), dtype=dtype)
+        for name in ("softmax", "log_softmax"):
+            agree(name, x, -1, factor=100, gpu=gpu)
+            agree(f"{name}_slope", g, x, -1, factor=5000, gpu=gpu)
+    for size in sizes:
+        x, t, s = drawn((size,), (size,), (), dtype=dtype)
+        agree("bce_with_logits", x, t, factor=5, gpu=gpu)
+        agree("bce_slope", x, t, s, factor=5, gpu=gpu)
+    for shape, axes in SUMS.values():
+        agree("sum_products", *drawn(shape, shape, dtype=dtype), axes, factor=300, gpu=gpu)
+    for name, (count, numbers) in ELEMENTWISE.items():
+        agree(name, *drawn(*[(70_001,)] * count, dtype=dtype), *numbers, factor=10, gpu=gpu)
+
+
 # -- what kernels cannot take goes the library's way -----------------------------------------------
 
 
@@ -239,6 +268,16 @@ def test_half_precision_and_empty_arrays(dtype, launched):
     agree("log_softmax", x, -1, factor=1e3)
     agree("sum_products", x, g, (0,), factor=1e3)
     assert launched == []
+
+
+def test_an_argument_of_another_type_than_a_kernel_reads_is_found():
+    w = on_device(np.ones(3, "float32"))
+    right = [w, w, None, 3, 0.1, 0.9, 0, 0.0, None]
+    host_kernels.check_types("sgd", tuple(right), strict.StrictArray)
+    for i, wrong in [(0, np.ones(3)), (3, 3.0), (4, 1), (4, np.float32(1)), (6, True)]:
+        arguments = (*right[:i], wrong, *right[i + 1 :])
+        with pytest.raises(AssertionError, match=f"argument {i}"):
+            host_kernels.check_types("sgd", arguments, strict.StrictArray)
 
 
 # -- the sources -----------------------------------------------------------------------------------

@@ -47,6 +47,28 @@ def test_any_layout_is_multiplied(backend, shapes, a_layout, b_layout):
         assert_allclose(host(backend.dot(x, y)), a @ b, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("shape", [(1, 4), (3, 1), (1, 1)])
+def test_operands_may_repeat_their_elements(backend, shape):
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=shape), rng.normal(size=(4, 3))
+    x = backend.broadcast_to(backend.from_host(a), (3, 4))
+    y = backend.from_host(b)
+    expected = np.broadcast_to(a, (3, 4))
+    assert_allclose(host(backend.matmul(x, y)), expected @ b, rtol=1e-12)
+    assert_allclose(host(backend.matmul(x.T, y.T)), expected.T @ b.T, rtol=1e-12)
+
+
+def test_host_and_device_are_not_mixed():
+    x, y = tg.ones(2, 3, device="strict"), np.ones((3, 2), "float32")
+    bias, p = np.ones(1, "float32"), np.full(1, 0.5, "float32")
+    with pytest.raises(TypeError, match=r"different devices.*\.to\(device\)"):
+        tg.matmul(x, y)
+    with pytest.raises(TypeError):  # an array of one element CuPy would pass as a number
+        strict.STRICT.biased_relu(tg.ones(2, 1, device="strict").data, bias, 0.0)
+    with pytest.raises(TypeError):
+        tg.Generator(0, device="strict").bernoulli(p)
+
+
 @pytest.mark.parametrize("place", ["dense", "gaps", "transposed"])
 def test_the_result_goes_where_it_is_wanted(backend, place):
     rng = np.random.default_rng(0)

@@ -20,6 +20,9 @@ DRAWS = {
     "integers": lambda rng: rng.integers(-3, 12, (4, 3)),
     "permutation": lambda rng: rng.permutation(10),
     "one number": lambda rng: rng.normal(),
+    "uniform between integers": lambda rng: rng.uniform(7, -1, 2),
+    "normal, by NumPy's types": lambda rng: rng.normal(7, np.int64(1), 2, dtype=np.float64),
+    "integers from NumPy's": lambda rng: rng.integers(np.int32(-3), 12, 5),
 }
 each_draw = pytest.mark.parametrize("name", DRAWS)
 
@@ -37,6 +40,18 @@ def test_the_same_seed_gives_the_same_numbers_on_every_backend(name, backend):
         assert_allclose(found, expected[0], rtol=1e-5, atol=1e-6)
     else:
         assert_array_equal(found, expected[0])
+
+
+@pytest.mark.parametrize("words", [(2**64 - 2, 0, 7, 0), (2**64 - 2, *[2**64 - 1] * 2, 3),
+                                   (2**64 - 2, *[2**64 - 1] * 3)])  # fmt: skip
+def test_the_counter_carries_from_word_to_word(words, backend):
+    found = []
+    for device in ("cpu", None):
+        rng = tg.Generator(7, device=device)
+        rng.load_state_dict({**rng.state_dict(), "counter": list(words)})
+        found.append((host(rng.uniform(40)), rng.state_dict()))
+    assert_array_equal(found[0][0], found[1][0])
+    assert found[0][1] == found[1][1]
 
 
 @pytest.mark.parametrize("name", [name for name in DRAWS if name != "one number"])

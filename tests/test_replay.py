@@ -13,6 +13,14 @@ from tinygen.backend import cuda_status, host
 from tinygen.cli import main
 from tinygen.models import dcgan
 from tinygen.models.gan import GANTrainer, mlp
+from tinygen.models.rbm import (
+    RBM,
+    ContrastiveDivergence,
+    FastPersistentChains,
+    PersistentChains,
+    RBMTrainer,
+    TemperedChains,
+)
 from tinygen.replay import Replay, suspended
 
 GANS = {
@@ -92,6 +100,47 @@ def test_a_convolutional_model_is_replayed_with_its_statistics(device):
     assert_same(plain, captured)
 
 
+SAMPLERS = {
+    "CD-2": lambda: ContrastiveDivergence(2),
+    "persistent": lambda: PersistentChains(5),
+    "fast persistent": lambda: FastPersistentChains(5),
+    "tempered": lambda: TemperedChains(3, temperatures=4),
+}
+
+
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_chains_go_on_where_they_were(name, device):
+    """A step that kept its states in a new array would start from the same ones at each replay."""
+    data = np.random.default_rng(0).integers(0, 2, (4, 6, 7)).astype("float32")
+    ends = []
+    for capture in (False, True):
+        rng = tg.Generator(1)
+        rbm = RBM(7, 5, rng=rng)
+        trainer = RBMTrainer(rbm, rng=rng, negative=SAMPLERS[name](), centred=True, sparsity=0.1)
+        if capture:
+            trainer.capture()
+        for i in range(8):
+            results = trainer.step(device.from_host(data[i % 4]))
+        ends.append((trainer, float(results["free_energy_gap"])))
+    assert_same(ends[0][0], ends[1][0])
+    assert ends[0][1] == ends[1][1]
+
+
+def test_the_pool_of_a_graph_has_what_the_limit_leaves(device):
+    before = device.memory().limit
+    trainer = dense()
+    trainer.capture()
+    try:
+        device.limit_memory(2**30)
+        for batch in batches(device, (6,), [7] * 3):
+            trainer.step(batch)
+        (graph,) = (r._recorded._graph for r in trainer._run._seen.values())
+        assert graph in device.graphs
+        assert 0 < graph.pool.get_limit() <= 2**30
+    finally:
+        device.limit_memory(before or 0)
+
+
 def test_schedules_go_on(device):
     ends = []
     for capture in (False, True):
@@ -155,7 +204,8 @@ def test_waiting_is_refused_while_recording(device):
 
 def test_uploading_is_refused_while_recording(device):
     with pytest.raises(RuntimeError, match="captur"):
-        replay(lambda plan, x: {"y": tg.Tensor(x[0] + device.from_host(np.ones(())))}, device)
+        # Not a 0-d array: of that CuPy makes a kernel's argument.
+        replay(lambda plan, x: {"y": tg.Tensor((x + device.from_host(np.ones(4)))[0])}, device)
 
 
 def test_a_number_read_on_the_host_is_frozen(device):

@@ -9,6 +9,7 @@ and a GPU computes its numbers itself, the same ones.
 from __future__ import annotations
 
 import copy
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -73,6 +74,7 @@ class Generator:
 
     def integers(self, low: int, high: int, shape: Any = ()) -> Array:
         """Integers in [low, high), int64."""
+        low, high = index(low), index(high)
         if high <= low:
             raise ValueError(f"integers: high must exceed low, not [{low}, {high}).")
         return self.backend.integers(self._stream, _as_shape(shape), low, high - low)

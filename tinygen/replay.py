@@ -77,9 +77,11 @@ class _Recording:
         self._inputs = [a.copy() for a in arrays]
         self._names: list[str] = []
 
-        def side_by_side() -> Array:
+        def side_by_side() -> Array | None:
             results = run(*self._inputs)
             self._names = list(results)
+            if not results:
+                return None
             first = next(iter(results.values()))
             together = backend.empty(len(results), dtype=first.dtype)
             for i, result in enumerate(results.values()):
@@ -92,5 +94,7 @@ class _Recording:
         for own, given in zip(self._inputs, arrays, strict=True):
             own[...] = given
         self._recorded.launch()
+        if not self._names:
+            return {}
         results = self._recorded.result.copy()  # the next replay writes there again
         return {name: Tensor(results[i]) for i, name in enumerate(self._names)}

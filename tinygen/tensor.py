@@ -130,7 +130,7 @@ class Tensor:
     def to(self, device: str) -> Tensor:
         """A constant copy on another device; this tensor itself if it is there already."""
         backend = backend_for(device)
-        if backend is BACKEND_OF[type(self._data)]:
+        if backend is backend_for(self.device):
             return self
         return Tensor(backend.from_host(self.numpy()))
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from .memory import Memory
 
@@ -26,6 +27,8 @@ class CudaDevice:
 
     library: Any
     index: int
+    graphs: WeakSet[Any]
+    """Those that are alive; each has a `pool`, for its temporaries alone."""
 
     def current(self) -> AbstractContextManager[Any]:
         """Make this device CuPy's current one."""
@@ -57,16 +60,28 @@ class CudaDevice:
         }
 
     def memory(self) -> Memory:
-        """CuPy's default pool on this device."""
+        """CuPy's default pool on this device, and the pools of recorded graphs."""
         with self.current():
             pool = self.library.get_default_memory_pool()
+            pools = [pool, *(graph.pool for graph in self.graphs)]
+            used, reserved = (
+                sum(getattr(p, what)() for p in pools) for what in ("used_bytes", "total_bytes")
+            )
             total = self.library.cuda.runtime.memGetInfo()[1]
-            return Memory(pool.used_bytes(), pool.total_bytes(), pool.get_limit() or None, total)
+            return Memory(used, reserved, pool.get_limit() or None, total)
 
     def limit_memory(self, size: int) -> None:
-        """Let the pool reserve no more than so many bytes: beyond, a MemoryError."""
+        """Let all pools together reserve no more than so many bytes: beyond, a MemoryError."""
         with self.current():
             self.library.get_default_memory_pool().set_limit(size=size)
+
+    def new_graph_pool(self) -> Any:
+        """Memory for the temporaries of one graph, which nobody else may be given."""
+        pool = self.library.cuda.MemoryPool()
+        memory = self.memory()
+        if memory.limit is not None:
+            pool.set_limit(size=max(1, memory.limit - memory.reserved))
+        return pool
 
     def seconds(self, work: Callable[[], object]) -> float:
         """Between two events in the device's queue, just before `work()` and just after it."""

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -40,9 +41,10 @@ def why_not() -> str | None:
         backend = CupyBackend.on(cupy.cuda.Device().id)
         backend.approach(a, backend.dot(a, a), (0.5,))
     except Exception as error:
+        line = str(error).partition("\n")[0]
         return (
             f"a GPU is there but a CUDA library is missing ({type(error).__name__}: "
-            f"{str(error).splitlines()[0]}); pip install 'cupy-cuda13x[ctk]' brings them."
+            f"{line}); pip install 'cupy-cuda13x[ctk]' brings them."
         )
     return None
 
@@ -60,6 +62,7 @@ class CupyBackend(CudaDevice, CudaBackend):
         self.index = index
         self._kernels: dict[tuple[str, str], Any] = {}
         self._handles: dict[int, cublas.Blas] = {}
+        self.graphs: WeakSet[_Graph] = WeakSet()
 
     @classmethod
     @functools.cache
@@ -149,7 +152,7 @@ class CupyBackend(CudaDevice, CudaBackend):
         cuda = self.library.cuda
         cuda.Device().synchronize()
         stream = cuda.Stream(non_blocking=True)
-        pool = cuda.MemoryPool()
+        pool = self.new_graph_pool()
         graphs: list[Any] = []
         with stream, cuda.using_allocator(pool.malloc):
             self.blas()  # setting the stream may not be recorded
@@ -158,9 +161,10 @@ class CupyBackend(CudaDevice, CudaBackend):
                 yield graphs
             finally:
                 graphs.append(_Graph(stream.end_capture(), pool))
+                self.graphs.add(graphs[0])
 
     def fill_from_host(self, array: Array, values: np.ndarray) -> None:
-        """Copy host values into an array; CuPy copies them once more before it returns."""
+        """Copy host values into an array; CUDA has put them aside when this returns."""
         array.set(values)
 
 
@@ -169,7 +173,7 @@ class _Graph:
 
     def __init__(self, graph: Any, pool: Any) -> None:
         self._graph = graph
-        self._pool = pool
+        self.pool = pool
 
     def launch(self) -> None:
         self._graph.launch()

@@ -100,7 +100,7 @@ def _at(xp: Any, axis: int, places: tuple[int, ...]) -> tuple:
     return (*before, _on_device(xp, places))
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache  # for good, as graphs that were recorded read it
 def _on_device(xp: Any, places: tuple[int, ...]) -> Array:
     """An index, kept: while a step is being recorded nothing may be copied to a device."""
     return xp.from_host(np.array(places))

@@ -18,9 +18,10 @@ from ..backend import Array, backend_for, cuda_status, host, use_device
 from ..creation import tensor
 from ..models import dcgan
 from ..models.gan import GANTrainer, mlp
+from ..models.rbm import RBM, ContrastiveDivergence, RBMTrainer
 from ..random import Generator
 from ..tensor import Tensor
-from .problems import Classifier, Critic, Dcgan, Draw, Gan, Layers, Maker, Step
+from .problems import Classifier, Critic, Dcgan, Draw, Gan, Layers, Maker, Rbm, Step
 
 NAME = "tinygen"
 VERSION = __version__
@@ -129,6 +130,10 @@ class Given:
         """The next draw, on the device."""
         return self.backend.move(self.draw(shape))
 
+    def bernoulli_logits(self, x: Array) -> Array:
+        """Ones where the next draw is below sigmoid(x)."""
+        return (self.backend.move(self.draw(x.shape)) < self.backend.sigmoid(x)).astype(x.dtype)
+
 
 def network(layers: Layers, slope: float = 0.0, device: str = "cpu") -> nn.Sequential:
     """Dense layers with these weights."""
@@ -183,6 +188,39 @@ def recorded_gan(problem: Gan | Dcgan, draw: Draw | None = None, *, device: str 
     return lambda i: list(train.step(batches[i % len(batches)]).values())
 
 
+def rbm(problem: Rbm, draw: Draw | None = None, *, device: str = "cpu") -> Step:
+    """An update by contrastive divergence."""
+    return _rbm_step(*_rbm(problem, draw, device), problem, device)
+
+
+def recorded_rbm(problem: Rbm, draw: Draw | None = None, *, device: str = "cpu") -> Step:
+    """The same as a CUDA graph, with numbers of its own."""
+    model, train = _rbm(problem, None, device)
+    train.capture()
+    return _rbm_step(model, train, problem, device)
+
+
+def _rbm(problem: Rbm, draw: Draw | None, device: str) -> tuple[RBM, RBMTrainer]:
+    rng: Any = Generator(0, device=device) if draw is None else Given(draw, device)
+    hidden, visible = problem.weight.shape
+    with use_device(device):
+        model = RBM(visible, hidden, rng=Generator(0))
+        values = (problem.visible_bias, problem.hidden_bias, problem.weight)
+        for p, value in zip(model.parameters(), values, strict=True):
+            p[...] = tensor(value)
+    return model, RBMTrainer(model, rng=rng, negative=ContrastiveDivergence(1), lr=problem.lr)
+
+
+def _rbm_step(model: RBM, train: RBMTrainer, problem: Rbm, device: str) -> Step:
+    batches = [_moved(x, device) for x in problem.batches]
+
+    def step(i: int) -> list[Any]:
+        train.step(batches[i % len(batches)])
+        return [model.weight.detach()]
+
+    return step
+
+
 def classifier(problem: Classifier, draw: Draw | None = None, *, device: str = "cpu") -> Step:
     """Softmax cross-entropy and Adam."""
     model = network(problem.layers, device=device)
@@ -233,9 +271,14 @@ MAKERS: dict[str, Maker] = {
     "normal": normal,
     "classifier": classifier,
     "gan-784": gan,
+    "rbm-cd1": rbm,
     "wgan-gp": critic,
     "dcgan-32": gan,
 }
 
-RECORDED: dict[str, Maker] = {"gan-784": recorded_gan, "dcgan-32": recorded_gan}
+RECORDED: dict[str, Maker] = {
+    "gan-784": recorded_gan,
+    "dcgan-32": recorded_gan,
+    "rbm-cd1": recorded_rbm,
+}
 """Steps that are launched as one graph, where a device records."""

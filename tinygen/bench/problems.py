@@ -82,6 +82,17 @@ class Critic:
 
 
 @dataclass(frozen=True)
+class Rbm:
+    """weight: (hidden, visible); biases; batches of binary rows."""
+
+    weight: Array
+    visible_bias: Array
+    hidden_bias: Array
+    batches: list[Array]
+    lr: float = 0.01
+
+
+@dataclass(frozen=True)
 class Classifier:
     """A dense network, softmax cross-entropy, one Adam update."""
 
@@ -108,6 +119,17 @@ def gan_784(batch: int = 128) -> Gan:
         dense([784, 128, 128, 784], rng),
         dense([784, 128, 128, 1], rng),
         [rng.random((batch, 784), dtype="float32") for _ in range(BATCHES)],
+    )
+
+
+def rbm_784(batch: int = 100, hidden: int = 500) -> Rbm:
+    """784 visible units, a fifth of them on."""
+    rng = np.random.default_rng(0)
+    return Rbm(
+        rng.normal(0.0, 0.1, (hidden, 784)).astype("float32"),
+        rng.normal(0.0, 0.1, 784).astype("float32"),
+        rng.normal(0.0, 0.1, hidden).astype("float32"),
+        [(rng.random((batch, 784)) < 0.2).astype("float32") for _ in range(8)],
     )
 
 

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812, as its users write it
 
-from .problems import Classifier, Critic, Dcgan, Draw, Gan, Layers, Maker, Step
+from .problems import Classifier, Critic, Dcgan, Draw, Gan, Layers, Maker, Rbm, Step
 
 NAME = "torch"
 VERSION = str(torch.__version__)
@@ -248,6 +248,18 @@ def recorded_gan(problem: Gan | Dcgan, draw: Draw | None = None, *, device: str 
         optimizer_g.step()
         return [loss_d.detach(), loss_g.detach()]
 
+    losses, replay = _recorded(work)
+
+    def step(i: int) -> list[Any]:
+        real.copy_(batches[i % len(batches)])
+        replay()
+        return losses
+
+    return step
+
+
+def _recorded(work: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:
+    """What `work` returns, and a function that does it again as a CUDA graph."""
     beside = torch.cuda.Stream()
     beside.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(beside):
@@ -256,14 +268,51 @@ def recorded_gan(problem: Gan | Dcgan, draw: Draw | None = None, *, device: str 
     torch.cuda.current_stream().wait_stream(beside)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        losses = work()
+        results = work()
+    return results, graph.replay
+
+
+def rbm(problem: Rbm, draw: Draw | None = None, *, device: str = "cpu") -> Step:
+    """An update by contrastive divergence, as tutorials write it."""
+    values = (problem.weight, problem.visible_bias, problem.hidden_bias)
+    w, b, c = (torch.from_numpy(a.copy()).to(device) for a in values)
+    batches = _tensors(problem.batches, device)
 
     def step(i: int) -> list[Any]:
-        real.copy_(batches[i % len(batches)])
-        graph.replay()
-        return losses
+        _contrastive_divergence(batches[i % len(batches)], w, b, c, problem.lr, draw)
+        return [w]
 
     return step
+
+
+def recorded_rbm(problem: Rbm, draw: Draw | None = None, *, device: str = "cuda") -> Step:
+    """The same as a CUDA graph, with numbers of its own."""
+    values = (problem.weight, problem.visible_bias, problem.hidden_bias)
+    w, b, c = (torch.from_numpy(a.copy()).to(device) for a in values)
+    batches = _tensors(problem.batches, device)
+    v = batches[0].clone()
+    _, replay = _recorded(lambda: _contrastive_divergence(v, w, b, c, problem.lr, None))
+
+    def step(i: int) -> list[Any]:
+        v.copy_(batches[i % len(batches)])
+        replay()
+        return [w]
+
+    return step
+
+
+def _contrastive_divergence(v: Any, w: Any, b: Any, c: Any, lr: float, draw: Draw | None) -> None:
+    def bernoulli(p: torch.Tensor) -> torch.Tensor:
+        if draw is None:
+            return torch.bernoulli(p)
+        return (torch.from_numpy(draw(tuple(p.shape))).to(p.device) < p).float()
+
+    mean = torch.sigmoid(F.linear(v, w, c))
+    v1 = bernoulli(torch.sigmoid(F.linear(bernoulli(mean), w.t(), b)))
+    mean1 = torch.sigmoid(F.linear(v1, w, c))
+    w.add_(mean.t() @ v - mean1.t() @ v1, alpha=lr / len(v))
+    b.add_((v - v1).mean(0), alpha=lr)
+    c.add_((mean - mean1).mean(0), alpha=lr)
 
 
 def classifier(
@@ -320,9 +369,14 @@ MAKERS: dict[str, Maker] = {
     "normal": normal,
     "classifier": classifier,
     "gan-784": gan,
+    "rbm-cd1": rbm,
     "wgan-gp": critic,
     "dcgan-32": gan,
 }
 
-RECORDED: dict[str, Maker] = {"gan-784": recorded_gan, "dcgan-32": recorded_gan}
+RECORDED: dict[str, Maker] = {
+    "gan-784": recorded_gan,
+    "dcgan-32": recorded_gan,
+    "rbm-cd1": recorded_rbm,
+}
 """Steps that are launched as one graph."""

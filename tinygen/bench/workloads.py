@@ -107,6 +107,8 @@ WORKLOADS = {
                  (32, 512, 8_192), 2**20, problems.classifier),
         Workload("gan-784", "a step of each player: G 784-128-128-784, D 784-128-128-1, Adam",
                  "examples", (16, 128, 1_024), 2**16, problems.gan_784, draws=True),
+        Workload("rbm-cd1", "a CD-1 update of an RBM 784-500, plain gradient descent",
+                 "examples", (10, 100, 1_000), 2**16, problems.rbm_784, draws=True, tolerance=2e-3),
         Workload("wgan-gp", "a critic's step: 2-128-128-1, gradient penalty, Adam", "examples",
                  (64, 512, 4_096), 2**20, problems.wgan_gp_2d),
         Workload("dcgan-32", "a step of each player: convolutions on 32x32, batch norm, Adam",

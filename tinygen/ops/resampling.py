@@ -153,7 +153,7 @@ def separable(x: Any, rows: tuple, columns: tuple) -> Any:
     return channels_first(reshape(y, (n, h, w, c)))
 
 
-@functools.lru_cache(maxsize=128)
+@functools.cache  # for good, as graphs that were recorded read it
 def _matrix(xp: Any, dtype: Any, make: Any, *arguments: Any) -> Any:
     """make(*arguments) on a device, kept: while a step is being recorded nothing may be copied there."""
     matrix = make(*arguments)

@@ -28,7 +28,8 @@ class Optimizers(Launching):
         (lr,), live = by_value(numbers, 1)
         self.launch(
             "sgd", w.dtype, blocks_for(w.size),
-            w, g, velocity, w.size, lr, momentum, int(nesterov), weight_decay, live,
+            w, g, velocity, w.size, float(lr), float(momentum), int(nesterov),
+            float(weight_decay), live,
         )  # fmt: skip
 
     def adam_update(
@@ -46,13 +47,17 @@ class Optimizers(Launching):
         (size, eps, shrink), live = by_value(numbers, 3)
         self.launch(
             "adam", w.dtype, blocks_for(w.size),
-            w, g, m, v, w.size, beta1, beta2, weight_decay, size, eps, shrink, live,
+            w, g, m, v, w.size,
+            *map(float, (beta1, beta2, weight_decay, size, eps, shrink)), live,
         )  # fmt: skip
 
     def approach(self, a: Array, b: Array, numbers: tuple[float] | Array) -> None:
         """a += part * (b - a)."""
         (part,), live = by_value(numbers, 1)
-        self.launch("approach", a.dtype, blocks_for(a.size), a, self.dense(b), a.size, part, live)
+        self.launch(
+            "approach", a.dtype, blocks_for(a.size),
+            a, self.dense(b), a.size, float(part), live,
+        )  # fmt: skip
 
 
 def by_value(numbers: Any, count: int) -> tuple[tuple, Array | None]:

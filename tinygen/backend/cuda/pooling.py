@@ -87,7 +87,7 @@ def _channels_first(x: Array) -> Array:
     return x.transpose(0, 3, 1, 2)
 
 
-@functools.lru_cache(maxsize=256)
+@functools.cache  # for good, as graphs that were recorded read it
 def _table(xp: Any, windows: Intervals, length: int) -> Array:
     """What pooling.cu asks for, kept: while a step is being recorded nothing may be copied."""
     starts, stops = np.array(windows, "int64").T

@@ -34,7 +34,8 @@ class Products(Launching):
         Args:
             out: where they go: (..., m, n), fastest where its rows are dense.
         """
-        if not has_kernels(a, b) or a.shape[-1] != b.shape[-2]:
+        ours = self.holds(a) and self.holds(b) and has_kernels(a, b)
+        if not ours or a.shape[-1] != b.shape[-2]:
             return self.library.matmul(a, b) if out is None else self.library.matmul(a, b, out=out)
         m, k, n = a.shape[-2], a.shape[-1], b.shape[-1]
         stack = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
@@ -45,7 +46,8 @@ class Products(Launching):
         if k == 0:
             y[...] = 0
             return y
-        if y.strides[-1] != y.itemsize and n > 1:  # not by rows
+        by_rows = (y.strides[-1] == y.itemsize or n == 1) and y.strides[-2] > 0
+        if not by_rows or not (y.ndim <= 3 or y.flags.c_contiguous):
             y[...] = self.matmul(a, b)
             return y
         flat = y.reshape(count, m, n)
@@ -64,7 +66,7 @@ class Products(Launching):
 
     def biased_relu(self, y: Array, bias: Array, slope: float) -> Array:
         """The (leaky) rectifier of y + bias, in place, for a matrix y."""
-        if not has_kernels(y, bias) or y.size == 0:
+        if not self.fits(y, bias):
             return super().biased_relu(y, bias, slope)
         bias = self.dense(bias)
         self.launch(

@@ -27,22 +27,25 @@ class Random(Launching):
         dtype = np.dtype(dtype)
         out = self.empty(shape, dtype=dtype if dtype.itemsize > 2 else "float32")
         blocks, arguments = self._draw(stream, out.size, out.dtype)
-        self.launch("uniform", out.dtype, blocks, out, out.size, low, width, *arguments)
+        self.launch(
+            "uniform", out.dtype, blocks, out, out.size, float(low), float(width), *arguments
+        )
         return out.astype(dtype, copy=False)
 
     def normal(self, stream: Stream, shape: Sizes, mean: float, std: float, dtype: Any) -> Array:
         """Normal numbers by the transform of Box and Muller."""
         count = math.prod(shape)
         half = (count + 1) // 2
+        dtype = np.dtype(dtype)
         rows = self.uniform(
-            stream, (2 * half,), 0.0, 1.0, "float64" if dtype == "float64" else "float32"
+            stream, (2 * half,), 0.0, 1.0, dtype if dtype.itemsize > 4 else "float32"
         )
-        self.launch("box_muller", rows.dtype, blocks_for(half), rows, half, mean, std)
+        self.launch("box_muller", rows.dtype, blocks_for(half), rows, half, float(mean), float(std))
         return rows[:count].reshape(shape).astype(dtype, copy=False)
 
     def bernoulli(self, stream: Stream, p: Array, log_odds: bool) -> Array:
         """Ones with probability p (or sigmoid(p)), else zeros; in the shape and dtype of p."""
-        if not has_kernels(p):
+        if not (self.holds(p) and has_kernels(p)):
             return super().bernoulli(stream, p, log_odds)
         p = self.dense(p)
         out = self.empty(p.shape, dtype=p.dtype)

@@ -23,8 +23,12 @@ def source() -> str:
 
 
 def options(real: str) -> tuple[str, ...]:
-    """What NVRTC is given to compile them for Real = "float" or "double"."""
-    return f"-DReal={real}", "--std=c++17"
+    """What NVRTC is given to compile them for Real = "float" or "double".
+
+    A product and a sum are rounded one after the other, as NumPy does: joined into one instruction
+    they would make other numbers of the same random bits.
+    """
+    return f"-DReal={real}", "--std=c++17", "--fmad=false"
 
 
 def blocks_for(items: int) -> int:
