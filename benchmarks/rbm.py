@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -210,17 +211,23 @@ def measure(count: int, rounds: int) -> dict[str, dict[str, Summary]]:
 
 
 def growth(rounds: int) -> dict[str, list[tuple[int, float]]]:
-    """Median milliseconds of an update over k, the batch and the hidden units, one thread."""
+    """Median milliseconds of processor time over k, the batch and the hidden units, one thread."""
     found = {}
     for name, values, make in (
         ("steps k", (1, 2, 4, 8, 16), lambda k: tinygen(Problem(), k=k)),
         ("batch", (50, 100, 200, 400, 800), lambda n: tinygen(Problem(batch=n))),
         ("hidden units", (125, 250, 500, 1000, 2000), lambda h: tinygen(Problem(hidden=h))),
     ):
-        steps = {str(value): make(value)[0] for value in values}
+        steps = {value: make(value)[0] for value in values}
+        seconds: dict[int, list[float]] = {value: [] for value in values}
         with threads(1):
-            seconds = interleave(steps, rounds, several=False, warm_up=3)
-        found[name] = [(v, Summary.of(1e3 * seconds[str(v)]).median) for v in values]
+            for i in range(rounds):
+                for value, step in steps.items():
+                    step(2 * i)
+                    start = process_time()
+                    step(2 * i + 1)
+                    seconds[value].append(process_time() - start)
+        found[name] = [(v, Summary.of(1e3 * np.array(seconds[v])).median) for v in values]
     return found
 
 
@@ -237,7 +244,7 @@ def draw_growth(found: dict[str, list[tuple[int, float]]], path: Path) -> None:
         slope, start = np.polyfit(x, y, 1)
         panel.plot(x, start + slope * x, color="#9ab", label="least squares")
         panel.plot(x, y, "o", color="#1f5ac8", label="measured")
-        panel.set(xlabel=name, ylabel="ms for an update", xlim=(0, None), ylim=(0, None))
+        panel.set(xlabel=name, ylabel="ms of processor time", xlim=(0, None), ylim=(0, None))
         panel.legend(frameon=False)
     figure.suptitle(f"CD-k on {VISIBLE}x{HIDDEN}, batch {BATCH}: one of these is changed at a time")
     figure.savefig(path, dpi=110)
@@ -246,9 +253,7 @@ def draw_growth(found: dict[str, list[tuple[int, float]]], path: Path) -> None:
 def render(found: dict[str, dict[str, Summary]], count: int, others: float | None) -> str:
     """A table in Markdown."""
     busy = machine.is_busy(others)
-    load = (
-        "load unknown" if others is None else f"other processes used {others:.2f} cores meanwhile"
-    )
+    load = "?" if others is None else f"{others:.2f}"
     lines = [
         f"### CD-1 on {VISIBLE}x{HIDDEN}, batch {BATCH}, {count} thread{'s' if count > 1 else ''}",
         "",

@@ -39,20 +39,17 @@ def run(options: argparse.Namespace) -> int:
             raise ConfigError(f"unknown row {name!r}{nearest(name, ROWS)}")
     if options.seeds is not None and not 1 <= options.seeds <= MOST_SEEDS:
         raise ConfigError(f"--seeds must be from 1 to {MOST_SEEDS}, not {options.seeds}.")
-    outcomes = []
+    facts = {k: v for k, v in runs.environment().items() if k != "command"}  # which is a user's
+    outcomes: list[Outcome] = []
     for name in options.names:
         outcomes.append(reproduce(ROWS[name], options.seeds, options.quick, _note))
         print(outcomes[-1].describe(), flush=True)
         if options.json:  # after each row: the next may take a quarter of an hour
-            runs.write_file(options.json, runs.as_json(_record(outcomes, options.quick)))
+            found = [outcome.as_dict() for outcome in outcomes]
+            content = {"environment": facts, "quick": options.quick, "rows": found}
+            runs.write_file(options.json, runs.as_json(content))
     missed = [o for o in outcomes if o.verdict is not None and not o.verdict.passed]
     return 1 if missed else 0
-
-
-def _record(outcomes: list[Outcome], quick: bool) -> dict[str, Any]:
-    """The figures and on what they were made; not by which command line, which is of a user."""
-    facts = {k: v for k, v in runs.environment().items() if k != "command"}
-    return {"environment": facts, "quick": quick, "rows": [o.as_dict() for o in outcomes]}
 
 
 def _note(text: str) -> None:
