@@ -12,6 +12,8 @@ from typing import Any
 
 from tinygen.bench.problems import classifier, dcgan_32, gan_784, wgan_gp_2d
 
+from .vae import iwae_50, vae_784
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -44,5 +46,9 @@ WORKLOADS = {
                  dcgan_32, rounds=20, mark=1.3, draws=True, tolerance=1e-3),
         Workload("wgan-gp-2d", "a critic 2-128-128-1, batch 256, gradient penalty, Adam",
                  wgan_gp_2d, rounds=200, mark=0.6),
+        Workload("vae-784", "784-256-(256, 256), 256-256-784, batch 256, ELBO, Adam",
+                 vae_784, rounds=60, mark=1.05, draws=True, tolerance=1e-2),
+        Workload("iwae-50", "784-200-200-(50, 50), 50-200-200-784, tanh, 50 samples, batch 20, "
+                 "Adam", iwae_50, rounds=30, mark=1.05, draws=True, tolerance=1e-2),
     )
 }  # fmt: skip

@@ -19,7 +19,7 @@ from benchmarks import convolution, memory, ops, peers, report, steps  # noqa: E
 from benchmarks.workloads import WORKLOADS, gan_784  # noqa: E402
 
 
-@pytest.mark.parametrize("name", ["gan-784", "classifier"])
+@pytest.mark.parametrize("name", ["gan-784", "classifier", "vae-784", "iwae-50"])
 def test_tinygen_has_the_losses_of_numpy_by_hand(name):
     losses = steps.check(WORKLOADS[name], peers.load(["numpy"]).makers(name), steps=3)
     assert list(losses) == ["tinygen", "NumPy by hand"]
@@ -27,7 +27,9 @@ def test_tinygen_has_the_losses_of_numpy_by_hand(name):
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize(("name", "count"), [("dcgan-32", 2), ("wgan-gp-2d", 4)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("dcgan-32", 2), ("wgan-gp-2d", 4), ("vae-784", 3), ("iwae-50", 3)]
+)
 def test_tinygen_has_the_losses_of_pytorch(name, count):
     pytest.importorskip("torch")
     losses = steps.check(WORKLOADS[name], peers.load(["torch"]).makers(name), steps=count)

@@ -15,6 +15,9 @@ SMALL = {
     "noise": 5, "hidden": (16,), "latent": 3,
 }  # fmt: skip
 STEPS = 20
+STEPS_OF = {"rbm": 3, "rbm-gaussian": 3, "dbn": 3}
+"""Fewer where states are drawn: rounding that moves a probability across its uniform number changes
+a whole unit, and with it all that follows."""
 
 
 def experiment(name: str, device: str):
@@ -27,7 +30,8 @@ def experiment(name: str, device: str):
 def numbers(name: str, device: str) -> tuple[list[dict[str, float]], dict[str, np.ndarray]]:
     """The losses of each step, and the arrays that are there after the last one."""
     made = experiment(name, device)
-    losses = [{k: float(v) for k, v in made.step().items()} for _ in range(STEPS)]
+    steps = range(STEPS_OF.get(name, STEPS))
+    losses = [{k: float(v) for k, v in made.step().items()} for _ in steps]
     arrays: dict[str, np.ndarray] = {}
 
     def collect(value, path: str) -> None:

@@ -96,7 +96,14 @@ def _check(name: str, value: Any, metadata: Mapping[str, Any]) -> None:
     low, high = metadata["low"], metadata["high"]
     for number in value if isinstance(value, tuple) else (value,):
         if not low <= number <= high:
-            raise ConfigError(f"{name} must be from {low:g} to {high:g}, not {number:g}.")
+            raise ConfigError(
+                f"{name} must be from {_grouped(low)} to {_grouped(high)}, not {_grouped(number)}."
+            )
+
+
+def _grouped(number: float) -> str:
+    """As people read it, and never rounded to a limit that it exceeds."""
+    return f"{number:,}" if isinstance(number, int) else f"{number:.15g}"
 
 
 def _read(name: str, value: Any, kind: Any) -> Any:

@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["film_bytes", "image_grid", "png_bytes", "point_cloud"]
+__all__ = ["bars", "film_bytes", "image_grid", "png_bytes", "point_cloud"]
 
 FRAME_MS = 400
 LAST_FRAME_MS = 2_500
@@ -68,6 +68,25 @@ def point_cloud(samples: np.ndarray, real: np.ndarray, *, size: int = 480) -> Im
         # A comparison with nan is false: only finite points near the canvas are left.
         for x, y in places[(np.abs(places - size / 2) < size).all(1)]:
             draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=colour)
+    return picture
+
+
+def bars(values: np.ndarray, *, size: int = 480) -> Image.Image:
+    """Values of at least 0 as bars from left to right; the picture's height is the greatest.
+
+    Args:
+        values: (N,); nan is no bar.
+    """
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (size, size // 2), "white")
+    draw = ImageDraw.Draw(picture)
+    heights = np.nan_to_num(values, posinf=0.0)
+    scale = (size // 2 - 1) / max(float(heights.max(initial=0.0)), 1e-12)
+    for i, height in enumerate(heights):
+        left, right = (round(j * size / len(heights)) for j in (i, i + 1))
+        top = size // 2 - round(float(height) * scale)
+        draw.rectangle((left, top, max(left, right - 2), size // 2), fill=(31, 90, 200))
     return picture
 
 

@@ -165,9 +165,17 @@ def classifier(problem: Classifier, draw: Draw | None = None) -> Step:
     return step
 
 
+def vae(problem: Any, draw: Draw | None = None) -> Step:
+    from .vae_numpy import vae  # which is built on the network above
+
+    return vae(problem, draw)
+
+
 MAKERS: dict[str, dict[str, Maker]] = {
     "gan-784": {"NumPy by hand": gan},
     "classifier": {"NumPy by hand": classifier},
+    "vae-784": {"NumPy by hand": vae},
+    "iwae-50": {"NumPy by hand": vae},
 }
 
 

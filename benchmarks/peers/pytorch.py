@@ -22,6 +22,7 @@ from tinygen.bench.pytorch import (
 )  # fmt: skip
 
 from ..ops import Chain
+from .vae_pytorch import vae
 
 VERSION = torch.__version__
 
@@ -83,6 +84,14 @@ MAKERS: dict[str, dict[str, Maker]] = {
     "wgan-gp-2d": {
         "PyTorch eager": critic,
         "PyTorch eager, fused Adam": partial(critic, fused=True),
+    },
+    "vae-784": {
+        "PyTorch eager": vae,
+        "PyTorch eager, fused Adam": partial(vae, fused=True),
+    },
+    "iwae-50": {
+        "PyTorch eager": vae,
+        "PyTorch eager, fused Adam": partial(vae, fused=True),
     },
 }
 

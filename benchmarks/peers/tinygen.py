@@ -9,6 +9,7 @@ from tinygen.bench.ours import classifier, critic, gan
 from tinygen.bench.problems import Maker
 
 from ..ops import Chain
+from .vae_tinygen import vae
 
 VERSION = tg.__version__
 
@@ -17,6 +18,8 @@ MAKERS: dict[str, dict[str, Maker]] = {
     "classifier": {"tinygen": classifier},
     "dcgan-32": {"tinygen": gan},
     "wgan-gp-2d": {"tinygen": critic},
+    "vae-784": {"tinygen": vae},
+    "iwae-50": {"tinygen": vae},
 }
 
 

@@ -46,7 +46,8 @@ def test_a_mixture_has_its_modes_counted(run):
 
 
 @pytest.mark.parametrize(("arguments", "cause"), [
-    (["--seed", -1], "--seed must be"), (["--step", 3], "no checkpoint of step 3"),
+    (["--seed", -1], "--seed must be"), (["--seed", 2**64], "--seed must be"),
+    (["--step", 3], "no checkpoint of step 3"),
 ])  # fmt: skip
 def test_what_cannot_be_evaluated(run, arguments, cause):
     run.train()

@@ -46,6 +46,13 @@ def test_other_places_and_checkpoints(run):
     assert "cannot write" in run("export", RUN, "--out", "a/b.safetensors").sentence
 
 
+@pytest.mark.parametrize(("command", "name"), [("sample", "drawn"), ("export", "export")])
+def test_a_run_folder_that_takes_nothing_is_told_with_the_way_out(run, command, name):
+    run.train()
+    (RUN / name).write_bytes(b"in the way")
+    assert run(command, RUN).sentence.endswith("or name another place with --out.")
+
+
 def test_the_averaged_generator_is_exported(run):
     run.train("--set", "ema=0.9")
     run("export", RUN)

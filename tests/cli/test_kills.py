@@ -18,6 +18,7 @@ from tinygen.runs import RunFolder
 
 ROOT = Path(tinygen.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+LABELS = np.arange(40) % 3
 
 
 # -- kills -----------------------------------------------------------------------------------------
@@ -25,7 +26,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1
 
 def killed(folder: Path, *arguments: object) -> int:
     """How many kills the runs of kills.py survived."""
-    save_images(folder / "own.npz")
+    save_images(folder / "own.npz", train_labels=LABELS)
     script = Path(__file__).with_name("kills.py")
     done = subprocess.run(
         [sys.executable, "-W", "error", script, *map(str, arguments)], check=False,
@@ -67,8 +68,8 @@ def test_a_state_is_all_that_an_experiment_needs(tmp_path, monkeypatch, name):
     """Each recipe's, through the files; five steps cross the end of an epoch of 4 batches."""
     monkeypatch.chdir(tmp_path)
     one, other = (
-        build(name, save_images(Path("own.npz"))),
-        build(name, save_images(Path("own.npz"))),
+        build(name, save_images(Path("own.npz"), train_labels=LABELS)),
+        build(name, save_images(Path("own.npz"), train_labels=LABELS)),
     )
     for _ in range(2):
         one.step()
@@ -86,7 +87,7 @@ def test_a_state_is_all_that_an_experiment_needs(tmp_path, monkeypatch, name):
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_pictures_and_scores_leave_an_experiment_as_it_was(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
-    experiment = build(name, save_images(Path("own.npz")))
+    experiment = build(name, save_images(Path("own.npz"), train_labels=LABELS))
     experiment.step()
     before = experiment.state_dict()
     pictures = experiment.pictures()

@@ -3,6 +3,7 @@
 from . import (
     animate,
     bench,
+    compare,
     evaluate,
     export,
     gradcheck,
@@ -23,6 +24,7 @@ COMMANDS = (
     export,
     info,
     bench,
+    compare,
     reproduce,
     gradcheck,
     recipes,

@@ -10,7 +10,7 @@ from typing import Any
 from .. import recipes, runs
 from ..config import ConfigError
 from ..metrics.evaluation import evaluate, has_judge
-from .restore import add_checkpoint_options, reseed, restore
+from .restore import add_checkpoint_options, check_seed, reseed, restore
 from .sample import draw
 
 
@@ -29,8 +29,8 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Measure, write the results, and say them."""
-    if options.seed is not None and options.seed < 0:
-        raise ConfigError(f"--seed must be at least 0, not {options.seed}.")
+    if options.seed is not None:
+        check_seed(options.seed)
     folder = runs.RunFolder.open(options.folder)
     step, experiment = restore(folder, options.device, options.step)
     if not can_be_evaluated(experiment):

@@ -14,7 +14,7 @@ from .. import runs
 from ..config import ConfigError
 from ..nn import Module
 from ..optim import ExponentialMovingAverage
-from ..runs.files import explained
+from ..runs.files import ELSEWHERE, explained
 from .restore import add_checkpoint_options, restore
 
 SUFFIX = ".safetensors"
@@ -26,8 +26,8 @@ def add(commands: Any) -> None:
         "export",
         help="write a finished run's weights for PyTorch",
         description="Writes a safetensors file for each network, with the keys of PyTorch's "
-        "state_dict: generator.load_state_dict(safetensors.torch.load_file('generator.safetensors')"
-        "). Where a moving average of the weights was kept, it is what is exported.",
+        "state_dict: network.load_state_dict(safetensors.torch.load_file(path)) reads one. Where "
+        "a moving average of the weights was kept, it is what is exported.",
     )
     export.add_argument("folder", type=Path, metavar="RUN", help="the folder of the run")
     export.add_argument(
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> None:
     for name, state in networks.items():
         content = _content(state, about)
         if place is None:
-            path = folder.write(f"export/step-{step:06d}/{name}{SUFFIX}", content)
+            path = folder.write(f"export/step-{step:06d}/{name}{SUFFIX}", content, ELSEWHERE)
         else:
             runs.write_file(path := place / f"{name}{SUFFIX}", content)
         print(f"{name} of step {step} ({_count(state):,} numbers): {path}")

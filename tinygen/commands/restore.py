@@ -9,8 +9,9 @@ from .. import recipes, runs
 from ..backend import backend_for
 from ..config import ConfigError
 from ..random import Generator
+from ..recipes.recipe import HIGHEST_SEED
 
-__all__ = ["add_checkpoint_options", "check_data", "reseed", "restore"]
+__all__ = ["add_checkpoint_options", "check_data", "check_seed", "reseed", "restore"]
 
 DRAWING = 200
 """The first stream of numbers for samples: none that training draws from."""
@@ -43,6 +44,12 @@ def restore(
             "them was changed since; restore it or train anew."
         ) from None
     return found, experiment
+
+
+def check_seed(seed: int) -> None:
+    """Raise ConfigError for one that a run could not have."""
+    if not 0 <= seed <= HIGHEST_SEED:
+        raise ConfigError(f"--seed must be from 0 to {HIGHEST_SEED:,}, not {seed:,}.")
 
 
 def reseed(experiment: recipes.Experiment, seed: int) -> None:

@@ -16,9 +16,9 @@ from ..backend import host
 from ..config import ConfigError
 from ..models.latent import spherical_path
 from ..pictures import image_grid, png_bytes
-from ..runs.files import explained
+from ..runs.files import ELSEWHERE, explained
 from .gpu_memory import add_option, limit_gpu_memory
-from .restore import add_checkpoint_options, reseed, restore
+from .restore import add_checkpoint_options, check_seed, reseed, restore
 
 MOST_SAMPLES = 1_000_000
 MOST_IN_A_PICTURE = 10_000
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
         what, rows = f"{options.interpolate} interpolations", options.interpolate
     content = _content(out.suffix if out else ".png", experiment, samples, rows)
     if out is None:
-        out = folder.write(f"drawn/{_name(options, step)}", content)
+        out = folder.write(f"drawn/{_name(options, step)}", content, ELSEWHERE)
     else:
         _write(out, content, options.force)
     print(f"{what} of step {step}: {out}")
@@ -98,8 +98,7 @@ def _checked_count(options: argparse.Namespace) -> int:
     most_rows = MOST_IN_A_PICTURE // ON_A_PATH
     if not 1 <= options.n <= MOST_SAMPLES:
         raise ConfigError(f"-n must be from 1 to {MOST_SAMPLES}, not {options.n}.")
-    if options.seed < 0:
-        raise ConfigError(f"--seed must be at least 0, not {options.seed}.")
+    check_seed(options.seed)
     if options.interpolate is None:
         return options.n
     if not 1 <= options.interpolate <= most_rows:

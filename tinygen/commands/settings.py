@@ -14,7 +14,7 @@ from ..backend import default_device
 from ..config import ConfigError, read_settings
 from ..data import located
 
-__all__ = ["Asked", "asked", "begun", "continued"]
+__all__ = ["Asked", "asked", "assignment", "begun", "continued"]
 
 FLAGS = ("data", "device", "steps", "seed", "on_nonfinite")
 
@@ -46,7 +46,7 @@ def asked(options: argparse.Namespace) -> Asked:
         recipe = recipe if of_file is None else str(of_file)
     flags = {name: getattr(options, name) for name in FLAGS}
     settings |= {name: value for name, value in flags.items() if value is not None}
-    assigned = dict(map(_assignment, options.set))
+    assigned = dict(map(assignment, options.set))
     settings |= assigned
     if "data" in settings:
         settings["data"] = located(str(settings["data"]))
@@ -114,7 +114,8 @@ def _settings_of(saved: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in saved.items() if name != "recipe"}
 
 
-def _assignment(text: str) -> tuple[str, str]:
+def assignment(text: str) -> tuple[str, str]:
+    """Name and value of KEY=VALUE."""
     name, equals, value = text.partition("=")
     if not equals:
         raise ConfigError(f"--set takes KEY=VALUE, not {text!r}.")

@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
     )  # fmt: skip
     train.add_argument(
         "--config", type=Path, metavar="FILE",
-        help="settings from a .toml file, or from a run's config.json; flags and --set go before",
+        help="settings from a .toml file, or from a run's config.json; flags and --set override it",
     )  # fmt: skip
     train.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE",

@@ -137,6 +137,7 @@ def _check_batch_size(batch_size: int, n_examples: int) -> int:
         raise DataError(f"batch_size is {batch_size!r}: give an integer.") from None
     if not 1 <= size <= n_examples:
         raise DataError(
-            f"batch_size is {size}, but there are {n_examples} examples: choose 1 to {n_examples}."
+            f"batch_size is {size}, but there are {n_examples} examples: choose 1 to {n_examples}"
+            f" (in a recipe, --set batch={n_examples})."
         )
     return size

@@ -86,45 +86,20 @@ def normal_kl_reference(mean: Any, log_variance: Any) -> Any:
 
 
 def _log_prob(xp: Any, s: Any, x: Any) -> Any:
-    """sum(x s - softplus(s)) as sum((x - 1/2) s) - sum(|s|) / 2 - sum(log(1 + exp(-|s|)))."""
+    """sum(x s - softplus(s)) as sum((2 x - 1) s - |s|) / 2 - sum(log(1 + exp(-|s|)))."""
     a = abs(s)
-    y = _row_products(xp, s, x - 0.5)
-    y -= 0.5 * _row_sums(xp, a)
+    y = s * (2.0 * x - 1.0)
+    y -= a
     xp.negative(a, out=a)
     xp.exp(a, out=a)
     a += 1.0
-    y -= _sum_of_logs(xp, a)
-    return y
-
-
-def _row_products(xp: Any, s: Any, c: Any) -> Any:
-    """sum(s * c) over the last axis."""
-    if s.shape == c.shape:
-        return xp.sum_products(s, c, (s.ndim - 1,))
-    if s.ndim == c.ndim > 1 and c.shape[-2] == 1:
-        return xp.matmul(s, xp.swapaxes(c, -1, -2))[..., 0]
-    return xp.sum(s * c, -1)
+    xp.log(a, out=a)  # log1p takes seven times as long, for digits that the sum loses anyway
+    return 0.5 * _row_sums(xp, y) - _row_sums(xp, a)
 
 
 def _row_sums(xp: Any, a: Any) -> Any:
     """The sum over the last axis, as a product with a column of ones: four times as fast."""
     return xp.matmul(a, xp.ones((a.shape[-1], 1), dtype=a.dtype))[..., 0]
-
-
-def _sum_of_logs(xp: Any, a: Any) -> Any:
-    """sum(log(a)) over the last axis, for a in [1, 2], which is overwritten.
-
-    The logarithm of a product of 16 such numbers, at most 65,536, costs a sixteenth of theirs, and has
-    a smaller error in float32 than the sum of theirs.
-    """
-    width = a.shape[-1]
-    for _ in range(4):
-        half = width // 2
-        if half == 0:
-            break
-        xp.multiply(a[..., :half], a[..., width - half : width], out=a[..., :half])
-        width -= half
-    return _row_sums(xp, xp.log(a[..., :width]))
 
 
 def _slope(xp: Any, u: Any, s: Any, x: Any) -> Any:

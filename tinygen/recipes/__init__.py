@@ -10,14 +10,15 @@ from dataclasses import asdict
 from typing import Any
 
 from ..config import ConfigError, configure, meanings, nearest
-from . import gan
-from .recipe import Experiment, Recipe, RunConfig
+from . import gan, rbm, vae
+from .recipe import Experiment, Recipe, RunConfig, Score
 
 __all__ = [
     "RECIPES",
     "Experiment",
     "Recipe",
     "RunConfig",
+    "Score",
     "as_dict",
     "find",
     "from_dict",
@@ -25,7 +26,7 @@ __all__ = [
     "settings_of",
 ]
 
-RECIPES = {recipe.name: recipe for family in (gan,) for recipe in family.RECIPES}
+RECIPES = {recipe.name: recipe for family in (gan, rbm, vae) for recipe in family.RECIPES}
 
 
 def find(name: str) -> Recipe:

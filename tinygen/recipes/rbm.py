@@ -46,9 +46,10 @@ class RBMConfig(RunConfig):
     """Settings of one RBM."""
 
     steps: int = setting(10_000, "updates", low=1, high=10**9)
-    batch: int = setting(50, low=1, high=2**24)
+    batch: int = setting(50, "examples in an update", low=1, high=2**24)
     hidden: int = setting(128, "units", low=1, high=WIDEST)
-    lr: float = setting(0.05, "of plain gradient descent", low=1e-12, high=1e3)
+    lr: float = setting(0.05, "at first: lr / (1 + t / decay) at step t", low=1e-12, high=1e3)
+    decay: int = setting(3_000, "steps until the rate is half of it", low=1, high=10**9)
     momentum: float = setting(0.0, low=0, high=0.9999)
     weight_decay: float = setting(0.0, "of the weights", low=0, high=1e3)
     negative: str = setting("cd", "cd, pcd, fpcd or tempered chains", choices=NEGATIVE)
@@ -63,7 +64,7 @@ class DBNConfig(RunConfig):
     """Settings of the deep belief network."""
 
     steps: int = setting(15_000, "updates, shared evenly by the layers", low=1, high=10**9)
-    batch: int = setting(50, low=1, high=2**24)
+    batch: int = setting(50, "examples in an update", low=1, high=2**24)
     hidden: tuple[int, ...] = setting((128, 64), "units of each layer", low=1, high=WIDEST)
     lr: float = setting(0.05, "of each RBM", low=1e-12, high=1e3)
     momentum: float = setting(0.5, low=0, high=0.9999)
@@ -148,7 +149,7 @@ def _one(
             rbm,
             rng=random["noise"],
             negative=_negative(config),
-            lr=config.lr,
+            lr=lambda t: config.lr / (1.0 + t / config.decay),
             momentum=config.momentum,
             weight_decay=config.weight_decay,
             centred=config.centred,

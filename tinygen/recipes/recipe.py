@@ -14,10 +14,21 @@ from ..data import BatchLoader, Dataset
 from ..pictures import image_grid, png_bytes, point_cloud
 from ..random import Generator
 
-__all__ = ["WIDEST", "Experiment", "Recipe", "RunConfig", "Score", "picture_maker", "streams"]
+__all__ = [
+    "HIGHEST_SEED",
+    "WIDEST",
+    "Experiment",
+    "Recipe",
+    "RunConfig",
+    "Score",
+    "picture_maker",
+    "streams",
+]
 
 WIDEST = 2**16
 """Units in a layer."""
+
+HIGHEST_SEED = 2**63
 
 ON_NONFINITE = ("stop", "skip")
 
@@ -27,10 +38,10 @@ class RunConfig:
     """Settings that every recipe has."""
 
     data: str = setting("digits", "digits, mnist, fashion-mnist, ring, grid, or a path of your own")
-    seed: int = setting(0, "of all randomness", low=0, high=2**63)
+    seed: int = setting(0, "of all randomness", low=0, high=HIGHEST_SEED)
     device: str = setting("cpu", "cpu, cuda, cuda:1 or auto")
     steps: int = setting(10_000, "updates", low=1, high=10**9)
-    batch: int = setting(64, low=1, high=2**24)
+    batch: int = setting(64, "examples a step", low=1, high=2**24)
     report_every: int = setting(100, "steps", low=1, high=10**9)
     checkpoint_every: int = setting(5_000, "steps", low=1, high=10**9)
     keep: int = setting(2, "newest checkpoints, besides the best", low=1, high=10**6)

@@ -11,9 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-__all__ = ["RunError", "TakenError", "explained", "npz_bytes", "sync", "write_file", "write_whole"]
+__all__ = [
+    "ELSEWHERE",
+    "RunError",
+    "TakenError",
+    "explained",
+    "npz_bytes",
+    "sync",
+    "write_file",
+    "write_whole",
+]
 
 ELSEWHERE = "or name another place with --out"
+"""How a remedy goes on where a command takes --out."""
 
 
 class RunError(RuntimeError):

@@ -108,10 +108,14 @@ class RunFolder:
             raise RunError(f"{path} holds no settings by name; restore it or train anew.")
         return config
 
-    def write(self, name: str, content: bytes) -> Path:
-        """Write a file under a temporary name, and give it its own name when it is complete."""
+    def write(self, name: str, content: bytes, then: str | None = None) -> Path:
+        """Write a file under a temporary name, and give it its own name when it is complete.
+
+        Args:
+            then: how the remedy of an error goes on; None: by resuming the run.
+        """
         target = self.path / name
-        with self._explained(f"cannot write {target}"):
+        with self._explained(f"cannot write {target}", then):
             sync(self.path)  # an error if the folder has vanished, instead of a new one
             target.parent.mkdir(parents=True, exist_ok=True)
             write_whole(target, content)
@@ -264,14 +268,14 @@ class RunFolder:
             sync(self.path / "metrics.jsonl")
 
     @contextmanager
-    def _explained(self, failure: str) -> Iterator[None]:
+    def _explained(self, failure: str, then: str | None = None) -> Iterator[None]:
         """Tell an error of the file system as one sentence: what stands, and how to go on."""
         try:
             yield
         except OSError:
             again = f"and go on with tinygen train --resume {self.path} ({self.standing()})"
             gone = f"for {self.path} is gone; name another place with --out"
-            with explained(failure, again if self.path.is_dir() else gone):
+            with explained(failure, (then or again) if self.path.is_dir() else gone):
                 raise
 
 

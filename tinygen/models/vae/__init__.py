@@ -1,0 +1,52 @@
+"""Variational autoencoders: models, objectives, training, likelihoods, and their relatives.
+
+model = dense_vae(784, (256,), 20, BernoulliOutput(), rng=rng)
+trainer = VAETrainer(model, rng=rng)
+"""
+
+from .adversarial import AAETrainer
+from .likelihood import Bounds, importance_sampled
+from .model import VAE, convolutional_vae, dense, dense_vae, start_at_mean
+from .objectives import (
+    OBJECTIVES,
+    View,
+    autoencoder,
+    doubly_reparameterised,
+    importance_weighted,
+    negative_elbo,
+    sticking_the_landing,
+)
+from .outputs import BernoulliOutput, DiscretisedLogisticOutput, GaussianOutput, Output
+from .trainer import Latents, PosteriorCollapse, VAETrainer
+from .vae_gan import Discriminator, VAEGANTrainer
+from .vq import VQVAE, CodePrior, VQTrainer
+
+__all__ = [
+    "OBJECTIVES",
+    "VAE",
+    "VQVAE",
+    "AAETrainer",
+    "BernoulliOutput",
+    "Bounds",
+    "CodePrior",
+    "DiscretisedLogisticOutput",
+    "Discriminator",
+    "GaussianOutput",
+    "Latents",
+    "Output",
+    "PosteriorCollapse",
+    "VAEGANTrainer",
+    "VAETrainer",
+    "VQTrainer",
+    "View",
+    "autoencoder",
+    "convolutional_vae",
+    "dense",
+    "dense_vae",
+    "doubly_reparameterised",
+    "importance_sampled",
+    "importance_weighted",
+    "negative_elbo",
+    "start_at_mean",
+    "sticking_the_landing",
+]
