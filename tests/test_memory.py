@@ -119,6 +119,7 @@ def device_memory_every(steps, step, device):
     return [pool.used for pool in pools[1:]], [pool.reserved for pool in pools[1:]]
 
 
+@pytest.mark.slow
 def test_device_memory_is_flat_over_1000_steps_of_a_gan(backend, no_collector):
     """To the byte, and without the garbage collector."""
     if backend.memory() is None:

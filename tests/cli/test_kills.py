@@ -19,6 +19,8 @@ from tinygen.runs import RunFolder
 ROOT = Path(tinygen.__file__).parents[1]
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
 LABELS = np.arange(40) % 3
+QUICK = ("gan", "rbm", "vae")
+"""One of each family; the others are trained and killed by the slow tests."""
 
 
 # -- kills -----------------------------------------------------------------------------------------
@@ -37,7 +39,10 @@ def killed(folder: Path, *arguments: object) -> int:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.parametrize("recipe", recipes.RECIPES)
+@pytest.mark.parametrize(
+    "recipe",
+    [r if r in QUICK else pytest.param(r, marks=pytest.mark.slow) for r in recipes.RECIPES],
+)
 def test_twenty_kills_at_random_instants_change_no_bit(tmp_path, recipe):
     assert killed(tmp_path, "random", recipe, 20) >= 20
 

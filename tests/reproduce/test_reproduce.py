@@ -143,8 +143,36 @@ def test_without_scikit_learn_the_judging_rows_say_what_to_install(monkeypatch):
 
 def test_the_digits_row_runs_quickly(monkeypatch):
     pytest.importorskip("sklearn", reason="needs scikit-learn")
+    rows, labels = rbm_small.nudged_digits()
+    monkeypatch.setattr(rbm_small, "nudged_digits", lambda: (rows[::20], labels[::20]))
     found = ROWS["rbm-digits"].run(0, True)
     assert 0.0 < found["accuracy on features"] < 1.0
     assert found["points gained"] == pytest.approx(
         100.0 * (found["accuracy on features"] - found["accuracy on raw pixels"])
     )
+
+
+def test_cross_validation_chooses_without_a_look_at_the_test_rows():
+    """They are nan, which scikit-learn refuses; strength matters as the labels are noisy."""
+    pytest.importorskip("sklearn", reason="needs scikit-learn")
+    rng = np.random.default_rng(0)
+    rows = rng.standard_normal((90, 30))
+    labels = (rows[:, 0] + 2.0 * rng.standard_normal(90) > 0).astype(int)
+    test, rest = np.split(rng.permutation(90), [30])
+    rows[test] = np.nan
+    digits = rbm_small.Digits(rows, labels)
+    seen = []
+
+    def change(fit):
+        seen.append(set(fit))
+        return digits
+
+    found = rbm_small.cross_validated(digits, rest, change)
+    folds = np.array_split(rest, 3)
+    assert seen == [set(rest) - set(fold) for fold in folds]
+    scores = {
+        c: np.mean([digits.accuracy(np.setdiff1d(rest, f), f, c) for f in folds])
+        for c in rbm_small.STRENGTHS
+    }
+    assert found.accuracy == pytest.approx(max(scores.values()))
+    assert scores[found.strength] == max(scores.values())

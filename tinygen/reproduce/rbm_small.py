@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import product
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -127,27 +128,86 @@ def nudged_digits() -> tuple[np.ndarray, np.ndarray]:
     return np.concatenate(moved), np.tile(labels, len(corners))
 
 
+SETTINGS = tuple(product((0.1, 0.3), (0.0, 0.1)))
+"""Standard deviations of the first weights, and sparsities: cross-validation chooses one pair."""
+STRENGTHS = (10.0, 100.0, 1000.0)
+"""C of the logistic regression, the inverse strength of its penalty: likewise."""
+
+
+class Digits(NamedTuple):
+    """Rows (N, n) in [0, 1] with labels (N,)."""
+
+    rows: np.ndarray
+    labels: np.ndarray
+
+    def features(
+        self, fit: np.ndarray, *, std: float, sparsity: float, epochs: int, seed: int
+    ) -> Digits:
+        """E[h | v] of all rows by 100 hidden units that have seen those numbered in `fit`."""
+        rng = Generator(seed, device="cpu")
+        rbm = RBM(64, 100, rng=rng, std=std).start_at(self.rows[fit])
+        lr = linear(0.06, 0.003, epochs * (len(fit) // 10))
+        trainer = RBMTrainer(rbm, rng=rng, lr=lr, momentum=0.5, sparsity=sparsity)
+        train(trainer, self.rows[fit], 10, epochs, Generator(seed, stream=1, device="cpu"))
+        return self._replace(rows=rbm.arrays().hidden_mean(self.rows).astype("float64"))
+
+    def accuracy(self, fit: np.ndarray, judged: np.ndarray, strength: float) -> float:
+        """Of a logistic regression fitted to some of the rows, on others."""
+        model = logistic_regression(C=strength, max_iter=2000)
+        model.fit(self.rows[fit], self.labels[fit])
+        return float(model.score(self.rows[judged], self.labels[judged]))
+
+
+class Choice(NamedTuple):
+    """The best mean accuracy over the folds, and the strength that has it."""
+
+    accuracy: float
+    strength: float
+
+
+def cross_validated(
+    digits: Digits, rest: np.ndarray, change: Callable[[np.ndarray], Digits]
+) -> Choice:
+    """What three folds of the training rows choose.
+
+    Args:
+        rest: the numbers of the training rows.
+        change: what to do to the digits, having seen those of these numbers.
+    """
+    folds = np.array_split(rest, 3)
+    scores = np.zeros(len(STRENGTHS))
+    for fold in folds:
+        fit = np.setdiff1d(rest, fold)
+        changed = change(fit)
+        scores += [changed.accuracy(fit, fold, strength) for strength in STRENGTHS]
+    best = int(scores.argmax())
+    return Choice(float(scores[best]) / len(folds), STRENGTHS[best])
+
+
 def run_digits(seed: int, quick: bool) -> Figures:
-    """Accuracies on the fifth that is held out."""
-    rows, labels = nudged_digits()
-    order = np.random.default_rng(seed).permutation(len(rows))
-    test, rest = np.split(order, [len(rows) // 5])
-    rng = Generator(seed, device="cpu")
-    rbm = RBM(64, 100, rng=rng)
-    trainer = RBMTrainer(rbm, rng=rng, lr=0.06, momentum=0.5)
-    train(trainer, rows[rest], 10, 1 if quick else 10, Generator(seed, stream=1, device="cpu"))
-    features = rbm.arrays().hidden_mean(rows)
-
-    def accuracy(x: np.ndarray, strength: float) -> float:
-        # A tolerance of 1 on the sum over the examples, which the library divides by their number.
-        model = logistic_regression(C=strength, solver="newton-cg", tol=1.0 / len(rest))
-        return float(model.fit(x[rest], labels[rest]).score(x[test], labels[test]))
-
-    by_features, by_pixels = accuracy(features, 6000.0), accuracy(rows, 100.0)
+    """Accuracies on the fifth that is held out, of what three folds of the rest have chosen."""
+    digits = Digits(*nudged_digits())
+    order = np.random.default_rng(seed).permutation(len(digits.rows))
+    test, rest = np.split(order, [len(order) // 5])
+    changes = [
+        partial(digits.features, std=std, sparsity=sparsity, epochs=1 if quick else 10, seed=seed)
+        for std, sparsity in (SETTINGS[:1] if quick else SETTINGS)
+    ]
+    tried = [cross_validated(digits, rest, change) for change in changes]
+    chosen = max(range(len(tried)), key=lambda i: tried[i].accuracy)
+    found = changes[chosen](rest)
+    by_features = found.accuracy(rest, test, tried[chosen].strength)
+    pixels = cross_validated(digits, rest, lambda fit: digits)
+    by_pixels = digits.accuracy(rest, test, pixels.strength)
+    std, sparsity = SETTINGS[chosen]
     return {
         "accuracy on features": by_features,
         "accuracy on raw pixels": by_pixels,
         "points gained": 100.0 * (by_features - by_pixels),
+        "chosen: deviation of the first weights": std,
+        "chosen: sparsity": sparsity,
+        "chosen: C on features": tried[chosen].strength,
+        "chosen: C on raw pixels": pixels.strength,
     }
 
 
@@ -165,15 +225,15 @@ def run_features(seed: int, quick: bool) -> Figures:
     rows, test = data.flat()
     count = 5_000 if quick else len(rows)
     rng = Generator(seed, device="cpu")
-    rbm = RBM(784, 1024, rng=rng).start_at(rows)
+    rbm = RBM(784, 1024, rng=rng, std=0.1).start_at(rows)
     epochs = 1 if quick else 30
     lr = linear(0.1, 0.005, epochs * (count // 100))
-    trainer = RBMTrainer(rbm, rng=rng, lr=lr, momentum=0.5, weight_decay=1e-4)
+    trainer = RBMTrainer(rbm, rng=rng, lr=lr, momentum=0.9, weight_decay=1e-4)
     train(trainer, rows[:count], 100, epochs, Generator(seed, stream=1, device="cpu"))
-    features = rbm.arrays().hidden_mean(rows[:count])
-    model = logistic_regression(C=0.1, max_iter=200, tol=1e-3)
+    features = rbm.arrays().hidden_mean(rows[:count]).astype("float64")
+    model = logistic_regression(C=1.0, max_iter=2000)
     model.fit(features, data.train_labels[:count])
-    wrong = model.predict(rbm.arrays().hidden_mean(test)) != data.test_labels
+    wrong = model.predict(rbm.arrays().hidden_mean(test).astype("float64")) != data.test_labels
     return {"test error, %": 100.0 * float(wrong.mean())}
 
 
@@ -202,11 +262,13 @@ ROWS = (
         "features of nudged digits for logistic regression",
         "no figure is claimed: the set-up is that of scikit-learn's example 'RBM features for "
         "digit classification'",
-        "digits nudged in 4 directions, 80/20 split, 100 hidden units, CD-1, rate 0.06, momentum "
-        "0.5, batch 10, 10 epochs",
+        "digits nudged in 4 directions, 80/20 split, 100 hidden units, CD-1, rate 0.06 to 0.003, "
+        "momentum 0.5, batch 10, 10 epochs; three folds of the training split choose the first "
+        "weights' deviation (0.1, 0.3), the sparsity (0, 0.1) and, on features and on raw pixels "
+        "alike, C of the regression (10, 100, 1000)",
         "8 points over raw pixels, and accuracy 0.95",
         "none",
-        3,
+        5,
         run_digits,
         judge_digits,
     ),
@@ -214,8 +276,10 @@ ROWS = (
         "rbm-features",
         "logistic regression on 1024 features of MNIST",
         "1.83% test error (yell, README)",
-        "CD-1, batch 100, 30 epochs, grey pixels as probabilities; rate 0.1 to 0.005, momentum "
-        "0.5, weight decay 1e-4",
+        "CD-1, batch 100, 30 epochs, grey pixels as probabilities; W ~ N(0, 0.1^2), rate 0.1 to "
+        "0.005, momentum 0.9, weight decay 1e-4: the best of 16 settings that saw 10,000 training "
+        "images for 10 epochs and were judged on 10,000 others, where C = 1 and a tolerance of "
+        "1e-4 of the regression were the best of 10",
         "at most 3.0%",
         "at most 1.83%",
         1,

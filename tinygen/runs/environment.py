@@ -32,7 +32,11 @@ def environment(device: str | None = None) -> dict[str, Any]:
         "gpu": gpu(device),
         "platform": platform.platform(),
         "processors": os.cpu_count(),
-        "threads": {k: v for k, v in os.environ.items() if k.endswith("_NUM_THREADS")},
+        "threads": {
+            k: v
+            for k, v in os.environ.items()
+            if k.endswith("_NUM_THREADS") or k.startswith("OPENBLAS_")
+        },
         "command": sys.argv,
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

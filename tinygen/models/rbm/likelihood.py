@@ -69,6 +69,8 @@ def temperatures(count: int = 10_000) -> np.ndarray:
     """Inverse temperatures 0, ..., 1, in the proportions of Salakhutdinov and Murray 2008.
 
     Section 4.2.1 there has 500 up to 0.5, 4,000 up to 0.9 and 10,000 up to 1.0, evenly in each.
+    Steps of equal variance, measured in a pilot run, are nearly even ones for an RBM of MNIST and
+    not better: what costs is a mode that takes over near 1, where these proportions go slowly.
     """
     at_least("temperatures", "count", count, 2)
     cuts = [0, round(count * 500 / 14_500), round(count * 4_500 / 14_500), count - 1]
