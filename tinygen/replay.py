@@ -59,7 +59,7 @@ class Replay:
         """What `run(plan, *arrays)` returns; recorded the second time, replayed after that."""
         if _suspended:
             return self._run(plan, *arrays)
-        key = (plan, *((a.shape, str(a.dtype)) for a in arrays))
+        key = (plan, *((a.shape, a.dtype) for a in arrays))
         if key not in self._seen:
             self._seen[key] = None
             return self._run(plan, *arrays)

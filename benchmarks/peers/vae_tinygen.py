@@ -6,7 +6,7 @@ from typing import Any
 
 from tinygen import nn
 from tinygen.bench.ours import Given
-from tinygen.bench.problems import Array, Draw, Step
+from tinygen.bench.problems import Draw, Step
 from tinygen.creation import tensor
 from tinygen.models.vae import BernoulliOutput, VAETrainer, dense_vae
 from tinygen.random import Generator
@@ -14,15 +14,8 @@ from tinygen.random import Generator
 from ..vae import Vae
 
 
-class GivenOfAnyType(Given):
-    """Noise that was drawn elsewhere, for those who ask for a dtype."""
-
-    def normal(self, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
-        return super().normal(shape)
-
-
 def vae(problem: Vae, draw: Draw | None = None) -> Step:
-    rng: Any = Generator(0) if draw is None else GivenOfAnyType(draw, "cpu")
+    rng: Any = Generator(0) if draw is None else Given(draw, "cpu")
     hidden = [len(bias) for _, bias in problem.encoder[:-1]]
     model = dense_vae(
         problem.batches[0].shape[1], hidden, problem.latent, BernoulliOutput(), rng=Generator(0),

@@ -1,5 +1,6 @@
 """Layers: what they compute, what their gradients are, how they start."""
 
+import copy
 import math
 
 import numpy as np
@@ -189,3 +190,16 @@ def test_activations_like_pytorch(ours, name, arguments):
     np.testing.assert_allclose(
         ours(tg.Tensor(x)).numpy(), theirs(torch.from_numpy(x)).numpy(), rtol=1e-9, atol=1e-12
     )
+
+
+def test_a_copy_of_a_network_has_weights_of_its_own():
+    """Also where a linear layer and its rectifier are one operation."""
+    rng = tg.Generator(0)
+    model = nn.Sequential(nn.Linear(3, 4, rng=rng), nn.ReLU(), nn.Linear(4, 2, rng=rng))
+    x = tg.tensor(rng.normal((5, 3)))
+    copied = copy.deepcopy(model)
+    before = copied(x).numpy()
+    for p in model.parameters():
+        p[...] = 0.0
+    np.testing.assert_array_equal(copied(x).numpy(), before)
+    assert not model(x).numpy().any()

@@ -20,11 +20,11 @@ def raw(stream: Stream, words: int) -> np.ndarray:
     counter = stream.take(-(-words // 4))
     if not hasattr(_local, "philox"):
         _local.philox = np.random.Philox(0)
-    philox = _local.philox
-    state = philox.state
+        _local.state = _local.philox.state
+        _local.state["buffer_pos"] = 4  # nothing is left of an earlier block
+    philox, state = _local.philox, _local.state
     state["state"]["key"][:] = stream.key
     state["state"]["counter"][:] = counter
-    state["buffer_pos"] = 4  # nothing is left of an earlier block
     philox.state = state
     return philox.random_raw(words)
 

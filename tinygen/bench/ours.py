@@ -126,9 +126,9 @@ class Given:
         self.draw = draw
         self.backend = backend_for(device)
 
-    def normal(self, shape: tuple[int, ...]) -> Array:
+    def normal(self, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
         """The next draw, on the device."""
-        return self.backend.move(self.draw(shape))
+        return self.backend.move(self.draw(shape).astype(dtype, copy=False))
 
     def bernoulli_logits(self, x: Array) -> Array:
         """Ones where the next draw is below sigmoid(x)."""

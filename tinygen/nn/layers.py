@@ -107,19 +107,22 @@ def _calls(layers: tuple[Module, ...]) -> list[Callable[[Any], Any]]:
     calls: list[Callable[[Any], Any]] = list(layers)
     for i in reversed(range(len(layers) - 1)):
         layer, rectifier = layers[i], layers[i + 1]
-        if type(layer) is Linear and type(rectifier) in (ReLU, LeakyReLU):
-            calls[i : i + 2] = [_rectified(layer, rectifier)]
+        biased = type(layer) is Linear and layer.bias is not None
+        if biased and type(rectifier) in (ReLU, LeakyReLU):
+            calls[i : i + 2] = [_Rectified(layer, rectifier)]
     return calls
 
 
-def _rectified(layer: Linear, rectifier: Any) -> Callable[[Any], Any]:
-    def call(x: Any) -> Any:
-        if layer.bias is None:
-            return rectifier(layer(x))
-        slope = rectifier.slope if type(rectifier) is LeakyReLU else 0.0
-        return ops.linear_relu(x, layer.weight, layer.bias, slope)
+class _Rectified:
+    """A linear layer and its rectifier: an object, not a closure, so that a copy has its own."""
 
-    return call
+    def __init__(self, layer: Module, rectifier: Module) -> None:
+        self.layer: Any = layer
+        self.rectifier: Any = rectifier
+
+    def __call__(self, x: Any) -> Any:
+        slope = self.rectifier.slope if type(self.rectifier) is LeakyReLU else 0.0
+        return ops.linear_relu(x, self.layer.weight, self.layer.bias, slope)
 
 
 class Dropout(Module):
