@@ -52,3 +52,18 @@ def declared_in(package: str) -> dict[str, bool]:
         for name, apply in PRIMITIVES.items()
         if apply.operation.forward.__module__.startswith(package)
     }
+
+
+def flat(state: Any, path: str = "") -> dict[str, np.ndarray]:
+    """All values of a nested state, by their paths."""
+    if not isinstance(state, dict):
+        return {path: np.asarray(state)}
+    return {k: v for name, part in state.items() for k, v in flat(part, f"{path}/{name}").items()}
+
+
+def assert_same(a: Any, b: Any) -> None:
+    """Two trainers whose states are equal, bit for bit."""
+    expected, found = flat(a.state_dict()), flat(b.state_dict())
+    assert expected.keys() == found.keys()
+    for name, value in found.items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)

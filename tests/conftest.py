@@ -33,6 +33,15 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
         yield chosen
 
 
+@pytest.fixture(params=["strict", pytest.param("cuda", marks=pytest.mark.cuda)])
+def device(request: pytest.FixtureRequest) -> Iterator[Backend]:
+    """Each library that records steps in turn; tensors made without a device go there."""
+    if request.param == "cuda" and (reason := cuda_status()):
+        pytest.skip(reason)
+    with tg.use_device(request.param) as chosen:
+        yield chosen
+
+
 @pytest.fixture
 def launched(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the kernels that were launched, in order."""

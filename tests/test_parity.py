@@ -6,6 +6,7 @@ from dataclasses import fields
 
 import numpy as np
 import pytest
+from checks import flat
 
 from tinygen import recipes
 from tinygen.backend import cuda_status
@@ -32,17 +33,7 @@ def numbers(name: str, device: str) -> tuple[list[dict[str, float]], dict[str, n
     made = experiment(name, device)
     steps = range(STEPS_OF.get(name, STEPS))
     losses = [{k: float(v) for k, v in made.step().items()} for _ in steps]
-    arrays: dict[str, np.ndarray] = {}
-
-    def collect(value, path: str) -> None:
-        if isinstance(value, dict):
-            for key, part in value.items():
-                collect(part, f"{path}/{key}")
-        elif isinstance(value, np.ndarray):
-            arrays[path] = value
-
-    collect(made.trainer.state_dict(), "")
-    return losses, arrays
+    return losses, flat(made.trainer.state_dict())
 
 
 @pytest.mark.parametrize("device", ["strict", pytest.param("cuda", marks=pytest.mark.cuda)])

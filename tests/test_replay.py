@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import strict
+from checks import assert_same
 
 import tinygen as tg
-from tinygen.backend import cuda_status, host
+from tinygen.backend import host
 from tinygen.cli import main
 from tinygen.models import dcgan
 from tinygen.models.gan import GANTrainer, mlp
@@ -46,37 +47,9 @@ def convolutional() -> GANTrainer:
     return GANTrainer(generator, discriminator, rng=rng, **options)
 
 
-def states(trainer: GANTrainer) -> dict[str, np.ndarray]:
-    found: dict[str, np.ndarray] = {}
-
-    def collect(value, path: str) -> None:
-        if isinstance(value, dict):
-            for name, part in value.items():
-                collect(part, f"{path}/{name}")
-        else:
-            found[path] = np.asarray(value)
-
-    collect(trainer.state_dict(), "")
-    return found
-
-
-def assert_same(a: GANTrainer, b: GANTrainer) -> None:
-    expected = states(a)
-    for name, value in states(b).items():
-        np.testing.assert_array_equal(value, expected[name], err_msg=name)
-
-
 def batches(backend, shape: tuple[int, ...], sizes: list[int]) -> list:
     rng = np.random.default_rng(0)
     return [backend.from_host(rng.random((n, *shape), "float32")) for n in sizes]
-
-
-@pytest.fixture(params=["strict", pytest.param("cuda", marks=pytest.mark.cuda)])
-def device(request):
-    if request.param == "cuda" and (reason := cuda_status()):
-        pytest.skip(reason)
-    with tg.use_device(request.param) as backend:
-        yield backend
 
 
 @pytest.mark.parametrize("name", GANS)

@@ -8,11 +8,12 @@ import warnings
 import numpy as np
 import pytest
 import strict
+from checks import assert_same, flat
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tinygen as tg
 from tinygen import nn
-from tinygen.backend import cuda_status, host
+from tinygen.backend import host
 from tinygen.data import DataError
 from tinygen.models.vae import (
     BernoulliOutput,
@@ -76,18 +77,6 @@ def batches(backend, made: VAETrainer, sizes: list[int]) -> list:
     return found
 
 
-def flat(state, path: str = "") -> dict[str, np.ndarray]:
-    if not isinstance(state, dict):
-        return {path: np.asarray(state)}
-    return {k: v for name, part in state.items() for k, v in flat(part, f"{path}/{name}").items()}
-
-
-def assert_same(a, b) -> None:
-    expected = flat(a.state_dict())
-    for name, value in flat(b.state_dict()).items():
-        assert_array_equal(value, expected[name], err_msg=name)
-
-
 # -- continuing, cost, replay ----------------------------------------------------------------------
 
 
@@ -115,14 +104,6 @@ def test_a_step_neither_waits_for_the_device_nor_copies_to_it(name):
             with strict.measure() as spent:
                 made.step(*batch)
             assert (spent.syncs, spent.uploads) == (0, 0)
-
-
-@pytest.fixture(params=["strict", pytest.param("cuda", marks=pytest.mark.cuda)])
-def device(request):
-    if request.param == "cuda" and (reason := cuda_status()):
-        pytest.skip(reason)
-    with tg.use_device(request.param) as backend:
-        yield backend
 
 
 @pytest.mark.parametrize("name", MAKERS)

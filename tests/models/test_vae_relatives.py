@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import scipy.stats
 import strict
+from checks import assert_same, flat
 from numpy.testing import assert_allclose, assert_array_equal
 
 import tinygen as tg
 from tinygen import nn
-from tinygen.backend import cuda_status
 from tinygen.models.gan import mlp
 from tinygen.models.vae import BernoulliOutput, GaussianOutput, dense
 from tinygen.models.vae.adversarial import AAETrainer
@@ -62,26 +62,6 @@ MAKERS = {
 def batches(backend, sizes: list[int]) -> list:
     rng = np.random.default_rng(0)
     return [backend.from_host(rng.random((n, D), "float32")) for n in sizes]
-
-
-def flat(state, path: str = "") -> dict[str, np.ndarray]:
-    if not isinstance(state, dict):
-        return {path: np.asarray(state)}
-    return {k: v for name, part in state.items() for k, v in flat(part, f"{path}/{name}").items()}
-
-
-def assert_same(a, b) -> None:
-    expected = flat(a.state_dict())
-    for name, value in flat(b.state_dict()).items():
-        assert_array_equal(value, expected[name], err_msg=name)
-
-
-@pytest.fixture(params=["strict", pytest.param("cuda", marks=pytest.mark.cuda)])
-def device(request):
-    if request.param == "cuda" and (reason := cuda_status()):
-        pytest.skip(reason)
-    with tg.use_device(request.param) as backend:
-        yield backend
 
 
 # -- what all of them share ------------------------------------------------------------------------

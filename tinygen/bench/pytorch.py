@@ -201,16 +201,40 @@ def gan(
     device: str = "cpu",
 ) -> Step:  # fmt: skip
     """As most tutorials have it: D on real, D on generated, zero_grad, backward, step."""
-    g, d = (m.to(device) for m in players(problem, layout))
-    optimizer_g, optimizer_d = (adam(m.parameters(), problem, fused) for m in (g, d))
-    noise = noise_source(draw, device)
-    criterion = nn.BCEWithLogitsLoss()
     batches = [x.to(device) for x in in_layout(problem.batches, layout)]
-    n = len(batches[0])
-    real_label, fake_label = torch.ones(n, 1, device=device), torch.zeros(n, 1, device=device)
+    adam_of = partial(adam, problem=problem, fused=fused)
+    update = _adversaries(problem, draw, adam_of, layout, device)
+    return lambda i: update(batches[i % len(batches)])
+
+
+def recorded_gan(problem: Gan | Dcgan, draw: Draw | None = None, *, device: str = "cuda") -> Step:
+    """The same as a CUDA graph, with noise of its own ("whole-network capture" in its manual)."""
+    batches = [x.to(device) for x in in_layout(problem.batches, ROWS)]
+    adam_of = partial(torch.optim.Adam, lr=problem.lr, betas=problem.betas, capturable=True)
+    update = _adversaries(problem, None, adam_of, ROWS, device)
+    real = batches[0].clone()
+    losses, replay = _recorded(lambda: update(real))
 
     def step(i: int) -> list[Any]:
-        real = batches[i % len(batches)]
+        real.copy_(batches[i % len(batches)])
+        replay()
+        return losses
+
+    return step
+
+
+def _adversaries(
+    problem: Gan | Dcgan, draw: Draw | None, adam_of: Any, layout: Any, device: str
+) -> Callable[[torch.Tensor], list[Any]]:
+    """An update of D, then of G, on real examples."""
+    g, d = (m.to(device) for m in players(problem, layout))
+    optimizer_g, optimizer_d = (adam_of(m.parameters()) for m in (g, d))
+    noise = noise_source(draw, device)
+    criterion = nn.BCEWithLogitsLoss()
+    n = len(problem.batches[0])
+    real_label, fake_label = torch.ones(n, 1, device=device), torch.zeros(n, 1, device=device)
+
+    def update(real: torch.Tensor) -> list[Any]:
         optimizer_d.zero_grad()
         fake = g(noise(n, *problem.noise_shape)).detach()
         loss_d = criterion(d(real), real_label) + criterion(d(fake), fake_label)
@@ -223,39 +247,7 @@ def gan(
         optimizer_g.step()
         return [loss_d.detach(), loss_g.detach()]
 
-    return step
-
-
-def recorded_gan(problem: Gan | Dcgan, draw: Draw | None = None, *, device: str = "cuda") -> Step:
-    """The same as a CUDA graph, with noise of its own ("whole-network capture" in its manual)."""
-    g, d = (m.to(device) for m in players(problem))
-    settings = {"lr": problem.lr, "betas": problem.betas, "capturable": True}
-    optimizer_g, optimizer_d = (torch.optim.Adam(m.parameters(), **settings) for m in (g, d))
-    criterion = nn.BCEWithLogitsLoss()
-    batches = [x.to(device) for x in in_layout(problem.batches, ROWS)]
-    real, n = batches[0].clone(), len(batches[0])
-    real_label, fake_label = torch.ones(n, 1, device=device), torch.zeros(n, 1, device=device)
-
-    def work() -> list[Any]:
-        optimizer_d.zero_grad(set_to_none=True)
-        fake = g(torch.randn(n, *problem.noise_shape, device=device)).detach()
-        loss_d = criterion(d(real), real_label) + criterion(d(fake), fake_label)
-        loss_d.backward()
-        optimizer_d.step()
-        optimizer_g.zero_grad(set_to_none=True)
-        loss_g = criterion(d(g(torch.randn(n, *problem.noise_shape, device=device))), real_label)
-        loss_g.backward()
-        optimizer_g.step()
-        return [loss_d.detach(), loss_g.detach()]
-
-    losses, replay = _recorded(work)
-
-    def step(i: int) -> list[Any]:
-        real.copy_(batches[i % len(batches)])
-        replay()
-        return losses
-
-    return step
+    return update
 
 
 def _recorded(work: Callable[[], Any]) -> tuple[Any, Callable[[], None]]:

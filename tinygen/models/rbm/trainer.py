@@ -24,6 +24,7 @@ from ...ops import sum
 from ...random import Generator
 from ...replay import Replay
 from ...state import check_state
+from ..when_read import WhenRead
 from .gibbs import gibbs_samples
 from .gradient import Gradient, Offsets
 from .model import RBM
@@ -214,16 +215,6 @@ class RBMTrainer:
                 f"RBMTrainer.step: the batch is {batch.dtype}, the weights are {wanted.dtype}; "
                 f"convert it with batch.astype({str(wanted.dtype)!r})."
             )
-
-
-class WhenRead:
-    """A number that `float(x)` computes: what is not looked at costs nothing."""
-
-    def __init__(self, compute: Callable[[], Any]) -> None:
-        self._compute = compute
-
-    def __float__(self) -> float:
-        return float(self._compute())
 
 
 def _reconstruction_error(rbm: RBM, batch: Array) -> Array:

@@ -16,7 +16,7 @@ from ...random import Generator
 from ...replay import Replay
 from ...tensor import Tensor
 
-__all__ = ["LatentTrainer", "WhenRead"]
+__all__ = ["LatentTrainer"]
 
 
 class LatentTrainer:
@@ -137,16 +137,6 @@ class LatentTrainer:
                 f"{who}: the batch is {batch.dtype}, the weights are {wanted}; convert it with "
                 f"batch.astype({str(wanted)!r})."
             )
-
-
-class WhenRead:
-    """A number that `float(x)` computes: what is not looked at costs nothing."""
-
-    def __init__(self, compute: Callable[[], Any]) -> None:
-        self._compute = compute
-
-    def __float__(self) -> float:
-        return float(self._compute())
 
 
 def at_least(who: str, **limits: tuple[float, float]) -> None:

@@ -17,7 +17,8 @@ from ... import optim
 from ...backend import Array, host
 from ...random import Generator
 from ...tensor import Tensor
-from .base import LatentTrainer, WhenRead, at_least
+from ..when_read import WhenRead
+from .base import LatentTrainer, at_least
 from .model import VAE
 from .objectives import OBJECTIVES, PRIOR, View
 
