@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import tinygen as tg
-from tinygen.models.gan import GANTrainer, mlp
+from tinygen.models.gan import R1, GANTrainer, mlp
 from tinygen.primitive import PRIMITIVES
 
 
@@ -96,7 +96,7 @@ def gan_step(keep_losses: bool):
     weights = tg.Generator(0)
     trainer = GANTrainer(
         mlp([4, 8, 6], weights), mlp([6, 8, 1], weights, slope=0.2),
-        rng=tg.Generator(1), noise_shape=4, r1=0.5, ema_decay=0.9,
+        rng=tg.Generator(1), noise_shape=4, regularizers=[R1(0.5, every=4)], ema_decay=0.9,
     )  # fmt: skip
     batch = tg.Generator(2).normal((8, 6))
     kept = []

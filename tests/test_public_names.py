@@ -8,7 +8,6 @@ import pytest
 
 import tinygen as tg
 from tinygen import nn, optim
-from tinygen.models.gan import GANTrainer, mlp
 from tinygen.primitive import PRIMITIVES
 
 X = tg.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], requires_grad=True)
@@ -64,9 +63,3 @@ def test_a_tensor_is_a_sequence_for_concatenate_as_an_array_is_for_numpy():
 
 def test_relu_takes_python_numbers():
     assert (tg.relu(-1.5), tg.relu(2)) == (0.0, 2)
-
-
-def test_the_penalty_is_due_at_least_every_step():
-    networks = mlp([2, 3, 2], tg.Generator(0)), mlp([2, 3, 1], tg.Generator(1))
-    with pytest.raises(ValueError, match="r1_every must be at least 1, not 0"):
-        GANTrainer(*networks, rng=tg.Generator(2), noise_shape=2, r1_every=0)

@@ -13,7 +13,7 @@ import tinygen as tg
 from tinygen.backend import host
 from tinygen.cli import main
 from tinygen.models import dcgan
-from tinygen.models.gan import GANTrainer, mlp
+from tinygen.models.gan import DRAGAN, R1, GANTrainer, GradientPenalty, mlp
 from tinygen.models.rbm import (
     RBM,
     ContrastiveDivergence,
@@ -27,7 +27,15 @@ from tinygen.replay import Replay, suspended
 GANS = {
     "plain": {},
     "two to one": {"d_steps": 2},
-    "everything": {"d_steps": 2, "r1": 0.5, "r1_every": 3, "ema_decay": 0.9, "real_label": 0.9},
+    "everything": {
+        "d_steps": 2,
+        "regularizers": [R1(0.5, every=3)],
+        "instance_noise": 0.1,
+        "instance_noise_steps": 8,
+        "ema_decay": 0.9,
+        "real_label": 0.9,
+    },
+    "relative": {"objective": "relativistic", "regularizers": [GradientPenalty(1.0), DRAGAN(1.0)]},
 }
 
 

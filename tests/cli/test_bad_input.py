@@ -59,7 +59,7 @@ def test_an_unknown_setting_lists_the_settings(refused):
 
 def test_an_unknown_device_loss_or_output_lists_the_right_ones(refused):
     assert "cuda" in refused("--device", "gpu")
-    assert "did you mean minimax?" in refused("--set", "loss=minmax")
+    assert "did you mean minimax?" in refused("--set", "objective=minmax")
     assert "did you mean sigmoid?" in refused("--set", "output=sigmoids")
 
 
@@ -82,8 +82,8 @@ def test_a_device_from_the_environment_is_checked_too(refused, monkeypatch):
     "batch=1439", f"batch={2**40}", "lr=0", "lr=-1", "lr=nan", "lr=inf", "lr=1e300", "lr=fast",
     "lr=1e-30", "beta1=1", "beta1=-0.1", "ema=1", "ema=2", "d_steps=0", "noise=-1",
     f"noise={10**9}", "generator=0", "generator=8,-8", "generator=8;8", f"generator={10**12}",
-    "slope=-1", "slope=2", "real_label=0", "real_label=1.1", "r1=-1", "report_every=0",
-    "checkpoint_every=0", "data=",
+    "slope=-1", "slope=2", "real_label=0", "real_label=1.1", "penalty_weight=-1", "penalty_every=0",
+    "report_every=0", "checkpoint_every=0", "data=",
 ])  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_named(refused, setting):
     name = setting.partition("=")[0]

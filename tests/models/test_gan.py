@@ -13,7 +13,7 @@ import strict
 import tinygen as tg
 from tinygen import nn
 from tinygen.backend import Backend, host
-from tinygen.models.gan import GANTrainer, mlp
+from tinygen.models.gan import R1, GANTrainer, mlp
 
 NOISE, HIDDEN, FEATURES, BATCH = 4, 5, 6, 8
 
@@ -53,7 +53,7 @@ def bits(state) -> str:
 
 
 def test_the_discriminators_step_leaves_the_generator_as_it_was(backend):
-    trainer = make_trainer(r1=1.0)
+    trainer = make_trainer(regularizers=[R1(1.0)])
     generator, discriminator = (bits(m.state_dict()) for m in players(trainer))
     trainer.step_discriminator(batches(backend, 1)[0])
     assert bits(trainer.generator.state_dict()) == generator
@@ -64,14 +64,14 @@ def test_the_discriminators_step_leaves_the_generator_as_it_was(backend):
 def test_the_generators_step_leaves_the_discriminator_as_it_was(backend):
     trainer = make_trainer()
     generator, discriminator = (bits(m.state_dict()) for m in players(trainer))
-    trainer.step_generator(BATCH)
+    trainer.step_generator(batches(backend, 1)[0])
     assert bits(trainer.generator.state_dict()) != generator
     assert bits(trainer.discriminator.state_dict()) == discriminator
     assert trainer.optimizer_d.steps == 0
 
 
 def test_no_step_leaves_a_gradient_behind(backend):
-    trainer = make_trainer(r1=1.0)
+    trainer = make_trainer(regularizers=[R1(1.0)])
     trainer.step(batches(backend, 1)[0])
     assert all(p.grad is None for m in players(trainer) for p in m.parameters())
 
@@ -80,7 +80,7 @@ def test_a_generators_step_evaluates_no_rule_for_weights_of_the_discriminator(ba
     """Three layers each: G's step differentiates its own three weights and three biases only."""
     trainer = make_trainer()
     with weight_gradients() as shapes:
-        trainer.step_generator(BATCH)
+        trainer.step_generator(batches(backend, 1)[0])
     assert sorted(shapes) == sorted(p.shape for p in trainer.generator.parameters())
 
 
@@ -136,7 +136,7 @@ def test_the_two_learning_rates_are_the_generators_and_the_discriminators():
 
 
 def test_the_trainer_labels_real_examples_first(backend):
-    labels = make_trainer(real_label=0.9)._labels(3)
+    labels = make_trainer(real_label=0.9)._target(6)
     np.testing.assert_array_equal(host(labels)[:, 0], np.float32([0.9, 0.9, 0.9, 0, 0, 0]))
 
 
@@ -148,7 +148,7 @@ def test_the_label_buffer_follows_the_batch_size(backend):
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"generator_loss": "hinge"}, "known are"), ({"d_steps": 0}, "d_step")]
+    ("options", "message"), [({"objective": "huge"}, "known are"), ({"d_steps": 0}, "d_step")]
 )
 def test_options_that_do_not_exist_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
@@ -157,7 +157,13 @@ def test_options_that_do_not_exist_are_refused(options, message):
 
 # -- continuing ------------------------------------------------------------------------------------
 
-FULL = {"d_steps": 2, "ema_decay": 0.9, "r1": 0.5, "real_label": 0.9, "lr": (1e-2, 2e-2)}
+FULL = {
+    "d_steps": 2,
+    "ema_decay": 0.9,
+    "regularizers": [R1(0.5, every=4)],
+    "real_label": 0.9,
+    "lr": (1e-2, 2e-2),
+}
 
 
 @pytest.mark.parametrize("stop", [1, 2, 5])  # 1 and 5 are between a step of D and one of G
@@ -308,7 +314,7 @@ def test_a_gan_learns_a_gaussian():
         rng=tg.Generator(1, stream=1),
         noise_shape=3,
         lr=2e-3,
-        r1=0.1,
+        regularizers=[R1(0.1, every=4)],
         ema_decay=0.99,
     )
     for _ in range(1500):

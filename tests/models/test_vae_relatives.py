@@ -14,10 +14,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 import tinygen as tg
 from tinygen import nn
-from tinygen.models.gan import mlp
+from tinygen.models.gan import Discriminator, mlp
 from tinygen.models.vae import BernoulliOutput, GaussianOutput, dense
 from tinygen.models.vae.adversarial import AAETrainer
-from tinygen.models.vae.vae_gan import Discriminator, VAEGANTrainer
+from tinygen.models.vae.vae_gan import VAEGANTrainer
 from tinygen.models.vae.vq import VQVAE, CodePrior, VQTrainer
 
 D, L, N = 12, 3, 6

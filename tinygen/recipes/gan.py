@@ -11,7 +11,7 @@ from ..backend import use_device
 from ..config import ConfigError, setting
 from ..data import BatchLoader, Dataset, load, resized
 from ..models import dcgan
-from ..models.gan import GENERATOR_LOSSES, GANTrainer, mlp
+from ..models.gan import OBJECTIVES, REGULARIZERS, GANTrainer, Regularizer, mlp
 from ..random import Generator
 from .recipe import WIDEST, Experiment, Recipe, RunConfig, picture_maker, streams
 
@@ -23,12 +23,16 @@ class AdversarialConfig(RunConfig):
     """Settings of all GANs."""
 
     steps: int = setting(40_000, "updates of the discriminator", low=1, high=10**9)
-    loss: str = setting("non-saturating", "the generator's", choices=GENERATOR_LOSSES)
+    objective: str = setting("non-saturating", "what both minimise", choices=OBJECTIVES)
     lr: float = setting(1e-3, "of both players' Adam", low=1e-12, high=1e3)
+    d_lr: float = setting(0.0, "of D's; 0: as the generator's", low=0, high=1e3)
     beta1: float = setting(0.5, "of both players' Adam", low=0, high=0.9999)
     d_steps: int = setting(1, "updates of D for each of the generator", low=1, high=10**6)
     real_label: float = setting(1.0, "what D should say of real examples", low=0.5, high=1)
-    r1: float = setting(0.3, "weight of the R1 penalty on D; 0: none", low=0, high=1e6)
+    penalty: str = setting("r1", "on the slope of D", choices=("none", *REGULARIZERS))
+    penalty_weight: float = setting(0.3, "of that penalty", low=0, high=1e6)
+    penalty_every: int = setting(4, "steps, and so many times as strong", low=1, high=10**6)
+    instance_noise: float = setting(0.0, "on all that D sees; 0: none", low=0, high=1e6)
     ema: float = setting(0.999, "of the averaged generator; 0: none", low=0, high=0.999999)
 
 
@@ -50,7 +54,7 @@ class DCGANConfig(AdversarialConfig):
     steps: int = setting(1_500, "updates of the discriminator", low=1, high=10**9)
     checkpoint_every: int = setting(500, "steps", low=1, high=10**9)
     lr: float = setting(2e-4, "of both players' Adam", low=1e-12, high=1e3)
-    r1: float = setting(0.0, "weight of the R1 penalty on D; 0: none", low=0, high=1e6)
+    penalty: str = setting("none", "on the slope of D", choices=("none", *REGULARIZERS))
     ema: float = setting(0.99, "of the averaged generator; 0: none", low=0, high=0.999999)
     noise: int = setting(100, "its length", low=1, high=WIDEST)
     channels: tuple[int, ...] = setting((32, 64, 128), "of the hidden layers", low=1, high=WIDEST)
@@ -112,15 +116,23 @@ def _trainer(
         discriminator,
         rng=rng,
         noise_shape=noise_shape,
-        generator_loss=config.loss,
-        lr=config.lr,
+        objective=config.objective,
+        regularizers=_regularizers(config),
+        lr=(config.lr, config.d_lr or config.lr),
         betas=(config.beta1, 0.999),
         d_steps=config.d_steps,
         real_label=config.real_label,
-        r1=config.r1,
+        instance_noise=config.instance_noise,
+        instance_noise_steps=config.steps // 2,
         one_batch=one_batch,
         ema_decay=config.ema,
     )
+
+
+def _regularizers(config: AdversarialConfig) -> list[Regularizer]:
+    if config.penalty == "none":
+        return []
+    return [REGULARIZERS[config.penalty](config.penalty_weight, config.penalty_every)]
 
 
 def _experiment(
@@ -145,8 +157,8 @@ def _experiment(
     )
 
 
-MNIST = {"steps": 30_000, "lr": 5e-4, "r1": 1.0}
-MIXTURE = {"steps": 20_000, "batch": 256, "noise": 16, "r1": 0.1}
+MNIST = {"steps": 30_000, "lr": 5e-4, "penalty_weight": 1.0}
+MIXTURE = {"steps": 20_000, "batch": 256, "noise": 16, "penalty_weight": 0.1}
 
 RECIPES = (
     Recipe(
@@ -159,7 +171,7 @@ RECIPES = (
     Recipe(
         "gan-plain",
         "the same as the article has it: rectifiers, linear output, Adam(2e-4), no penalty",
-        GANConfig(batch=128, slope=0.0, output="linear", lr=2e-4, r1=0.0, ema=0.0),
+        GANConfig(batch=128, slope=0.0, output="linear", lr=2e-4, penalty="none", ema=0.0),
         build_gan,
         {"mnist": {"steps": 30_000}, "fashion-mnist": {"steps": 30_000}},
     ),
@@ -175,7 +187,7 @@ RECIPES = (
             generator=(784,),
             discriminator=(256,),
             lr=5e-4,
-            r1=1.0,
+            penalty_weight=1.0,
         ),
         build_gan,
         {

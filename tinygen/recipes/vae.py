@@ -11,14 +11,13 @@ from .. import nn
 from ..backend import Array, use_device
 from ..config import ConfigError
 from ..data import BatchLoader, Dataset, load
-from ..models.gan import mlp
+from ..models.gan import Discriminator, mlp
 from ..models.vae import (
     VAE,
     VQVAE,
     AAETrainer,
     BernoulliOutput,
     DiscretisedLogisticOutput,
-    Discriminator,
     GaussianOutput,
     Output,
     VAEGANTrainer,

@@ -18,7 +18,7 @@ from .objectives import (
 )
 from .outputs import BernoulliOutput, DiscretisedLogisticOutput, GaussianOutput, Output
 from .trainer import Latents, PosteriorCollapse, VAETrainer
-from .vae_gan import Discriminator, VAEGANTrainer
+from .vae_gan import VAEGANTrainer
 from .vq import VQVAE, CodePrior, VQTrainer
 
 __all__ = [
@@ -30,7 +30,6 @@ __all__ = [
     "Bounds",
     "CodePrior",
     "DiscretisedLogisticOutput",
-    "Discriminator",
     "GaussianOutput",
     "Latents",
     "Output",

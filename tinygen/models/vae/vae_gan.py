@@ -32,22 +32,10 @@ from ...distributions import Normal, StandardNormal
 from ...ops import bce_with_logits, concatenate, sum
 from ...random import Generator
 from ...tensor import Tensor
-from ..gan import r1_penalty
+from ..gan import R1, Discriminator
 from .base import LatentTrainer, at_least
 
-__all__ = ["Discriminator", "VAEGANTrainer"]
-
-
-class Discriminator(nn.Module):
-    """features: (N, D) to (N, F), where likeness is measured. head: (N, F) to logits (N, 1)."""
-
-    def __init__(self, features: nn.Module, head: nn.Module) -> None:
-        self.features = features
-        self.head = head
-
-    def forward(self, x: Any) -> Any:
-        """Logits (N, 1)."""
-        return self.head(self.features(x))
+__all__ = ["VAEGANTrainer"]
 
 
 class Losses(NamedTuple):
@@ -159,7 +147,7 @@ class VAEGANTrainer(LatentTrainer):
 
     def _penalised(self, gradients: list[Tensor], real: Array) -> list[Tensor]:
         """The discriminator's gradients with those of the penalty; its last bias enters none."""
-        penalty = r1_penalty(self.discriminator, real, self.r1 * self.r1_every)
+        penalty = R1(self.r1 * self.r1_every)(self.discriminator, real, real, self.rng)
         more = grad(penalty, self.optimizers["discriminator"].params, allow_unused=True)
         return [a if b is None else a + b for a, b in zip(gradients, more, strict=True)]
 

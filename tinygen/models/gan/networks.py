@@ -1,0 +1,48 @@
+"""The networks of dense GANs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from ... import nn
+from ...random import Generator
+
+__all__ = ["Discriminator", "mlp"]
+
+
+def mlp(
+    sizes: Sequence[int], rng: Generator, *, slope: float = 0.0, output: nn.Module | None = None
+) -> nn.Sequential:
+    """Dense layers of these sizes with (leaky) rectifiers between, and `output` after the last.
+
+    Args:
+        sizes: features in, hidden features, features out: `[784, 128, 128, 784]`.
+        rng: draws the weights.
+        slope: of the rectifiers where negative; 0 for plain ones.
+        output: a last activation, such as `nn.Sigmoid()`; None leaves the output linear.
+    """
+    layers: list[nn.Module] = []
+    for i, (inputs, outputs) in enumerate(pairwise(sizes)):
+        if i:
+            layers.append(nn.LeakyReLU(slope) if slope else nn.ReLU())
+        layers.append(nn.Linear(inputs, outputs, rng=rng))
+    return nn.Sequential(*layers, *([] if output is None else [output]))
+
+
+class Discriminator(nn.Module):
+    """A discriminator whose last hidden layer others may look at.
+
+    Args:
+        features: (N, D) to (N, F).
+        head: (N, F) to logits (N, 1).
+    """
+
+    def __init__(self, features: nn.Module, head: nn.Module) -> None:
+        self.features = features
+        self.head = head
+
+    def forward(self, x: Any) -> Any:
+        """Logits (N, 1)."""
+        return self.head(self.features(x))

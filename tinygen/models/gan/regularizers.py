@@ -1,0 +1,141 @@
+"""Penalties on the slope of the discriminator: derivatives of a derivative.
+
+    regularizer = R1(gamma=10.0)
+    loss = loss + regularizer(critic, real, fake, rng)
+
+C is the critic, that is the discriminator's logits; the slope is its gradient with respect to the
+examples, and |.| its length over all features of an example. A critic that takes m examples
+together (see `Packed`) has one slope for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ...autograd import grad
+from ...backend import Array
+from ...ops import maximum, mean, sqrt, sum
+from ...random import Generator
+from ...tensor import Tensor
+
+__all__ = ["DRAGAN", "R1", "R2", "REGULARIZERS", "GradientPenalty", "Regularizer"]
+
+Critic = Callable[[Tensor], Tensor]
+
+TINY = 1e-12
+"""Under the root: the length of a slope of 0 has no derivative."""
+
+
+@dataclass(frozen=True)
+class Regularizer:
+    """A penalty with its weight.
+
+    every: the trainer adds it once in so many steps, that many times as strong (Karras et al. 2020,
+        "Analyzing and improving the image quality of StyleGAN", section 3.1).
+    """
+
+    weight: float
+    every: int = 1
+
+    def __post_init__(self) -> None:
+        who = type(self).__name__
+        if not 0.0 <= self.weight < float("inf"):
+            raise ValueError(f"{who}: weight must be finite and at least 0, not {self.weight}.")
+        if self.every < 1:
+            raise ValueError(f"{who}: every must be at least 1, not {self.every}.")
+
+    def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
+        """The weighted penalty, 0-d.
+
+        Args:
+            critic: examples (N, ...) to logits.
+            real, fake: (N, ...) of each kind.
+            rng: for those that look between examples.
+        """
+        raise NotImplementedError
+
+
+class R1(Regularizer):
+    """weight/2 E |slope at x|^2: it flattens C around the data.
+
+    Mescheder et al., "Which training methods for GANs do actually converge?" (2018), eq. 9: without
+    it the two players circle the solution for ever.
+    """
+
+    def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
+        """At real examples."""
+        return self.weight * _half_square(slope(critic, real))
+
+
+class R2(Regularizer):
+    """weight/2 E |slope at x~|^2 (eq. 10)."""
+
+    def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
+        """At generated examples."""
+        return self.weight * _half_square(slope(critic, fake))
+
+
+@dataclass(frozen=True)
+class GradientPenalty(Regularizer):
+    """weight E (|slope| - 1)^2 on the lines between real and generated examples.
+
+    Gulrajani et al., "Improved training of Wasserstein GANs" (2017), eq. 3, with weight 10: the
+    best 1-Lipschitz critic has slope 1 there.
+
+    one_sided: E max(0, |slope| - 1)^2, which leaves smaller slopes alone: Petzka et al., "On the
+        regularization of Wasserstein GANs" (2018), eq. 8.
+    """
+
+    one_sided: bool = False
+
+    def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
+        """At one random point of each line."""
+        share = rng.uniform((len(real), *(1,) * (real.ndim - 1)), dtype=real.dtype)
+        between = fake + share * (real - fake)
+        return self.weight * _off_one(slope(critic, between), self.one_sided)
+
+
+@dataclass(frozen=True)
+class DRAGAN(Regularizer):
+    """weight E (|slope| - 1)^2 around real examples: no sharp edges where the data is.
+
+    Kodali et al., "On convergence and stability of GANs" (2017), section 2.5: at x + noise. The
+    noise is N(0, (spread s)^2), with s the standard deviation of all features of the batch (the
+    authors' code: half of it, times a uniform number; the article leaves the scale open).
+    """
+
+    spread: float = 0.5
+
+    def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
+        """At one noisy copy of each real example."""
+        noise = rng.normal(real.shape, dtype=real.dtype)
+        around = real + (self.spread * real.std()) * noise
+        return self.weight * _off_one(slope(critic, around))
+
+
+def slope(critic: Critic, points: Array) -> Tensor:
+    """The slope at each of the points (N, ...): (N, D), or (N/m, mD) if m are taken together."""
+    x = Tensor(points, requires_grad=True)
+    logits = critic(x)
+    return grad(sum(logits), x, create_graph=True).reshape(len(logits), -1)
+
+
+def _half_square(slopes: Tensor) -> Tensor:
+    """E |slope|^2 / 2."""
+    return sum(slopes * slopes) * (0.5 / len(slopes))
+
+
+def _off_one(slopes: Tensor, one_sided: bool = False) -> Tensor:
+    """How far the lengths are from 1 (or above it), squared."""
+    excess = sqrt(sum(slopes * slopes, axis=1) + TINY) - 1.0
+    return mean((maximum(excess, 0.0) if one_sided else excess) ** 2)
+
+
+REGULARIZERS: dict[str, Callable[[float, int], Regularizer]] = {
+    "r1": R1,
+    "r2": R2,
+    "gradient-penalty": GradientPenalty,
+    "one-sided": lambda weight, every: GradientPenalty(weight, every, one_sided=True),
+    "dragan": DRAGAN,
+}

@@ -1,0 +1,327 @@
+"""Training a GAN: alternating updates of its two players, by any objective and any regularizers.
+
+trainer = GANTrainer(generator, discriminator, rng=rng, noise_shape=64, objective="hinge",
+                     regularizers=[R1(0.1, every=4)])
+losses = trainer.step(batch)          # loss_d, loss_g, and each penalty
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ... import nn, optim
+from ...autograd import grad
+from ...backend import BACKEND_OF, Array, Backend, host
+from ...ops import concatenate
+from ...primitive import no_grad
+from ...random import Generator
+from ...replay import Replay
+from ...tensor import Tensor
+from .objectives import OBJECTIVES
+from .regularizers import Regularizer
+
+__all__ = ["GANTrainer", "Plan", "Round"]
+
+Rate = float | optim.optimizer.Schedule
+
+
+class Plan(NamedTuple):
+    """What a step does besides updating D.
+
+    due: which of the regularizers, by their places in the list.
+    """
+
+    update_generator: bool
+    due: tuple[int, ...]
+
+
+class Round(NamedTuple):
+    """What one player's losses may look at.
+
+    real, fake: (N, ...); in D's turn neither has a graph, in G's turn `fake` has G's.
+    noise: what `fake` was made from. conditions: of real and generated examples alike.
+    """
+
+    real: Tensor
+    fake: Tensor
+    noise: Array
+    conditions: tuple[Array, ...]
+
+
+class GANTrainer:
+    """Alternating updates of a discriminator and a generator (Goodfellow et al. 2014, Algorithm 1).
+
+    Each player's gradient is taken with respect to its own parameters only: D's step sees generated
+    examples as constants, and G's step computes no gradient of D's weights.
+
+    Args:
+        generator: noise (N, *noise_shape) to examples (N, ...); with conditions after the noise.
+        discriminator: examples to logits (N, 1), of which `objectives.py` tells; with conditions
+            after the examples.
+        rng: draws the noise.
+        noise_shape: of one draw from the prior, or its length.
+        objective: a key of `OBJECTIVES`.
+        regularizers: penalties on D.
+        lr, betas: of both players' Adam; `lr` is a number, or a pair (G's, D's): two time scales
+            (Heusel et al. 2017).
+        d_steps: updates of D for each update of G.
+        real_label: what D should say of real examples; below 1 smooths its labels.
+        instance_noise: standard deviation of noise on all that D sees, real or generated, which
+            falls to 0 in a straight line (Sonderby et al. 2017, section 3.3) within
+        instance_noise_steps: updates of D; 0 leaves it as it is.
+        one_batch: show D real and generated examples in one batch, which is faster; not for a D
+            with batch norm, whose statistics they must not share.
+        ema_decay: keep a moving average of G's weights and sample from it; 0 for none.
+        classes: the players take labels (N,) below this as their condition; 0 for none.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        rng: Generator,
+        noise_shape: int | tuple[int, ...],
+        objective: str = "non-saturating",
+        regularizers: Sequence[Regularizer] = (),
+        lr: Rate | tuple[Rate, Rate] = 2e-4,
+        betas: tuple[float, float] = (0.5, 0.999),
+        d_steps: int = 1,
+        real_label: float = 1.0,
+        instance_noise: float = 0.0,
+        instance_noise_steps: int = 0,
+        one_batch: bool = True,
+        ema_decay: float = 0.0,
+        classes: int = 0,
+    ) -> None:
+        if objective not in OBJECTIVES:
+            known = ", ".join(OBJECTIVES)
+            raise ValueError(f"GANTrainer: unknown objective {objective!r}; known are {known}.")
+        if d_steps < 1:
+            raise ValueError(f"GANTrainer: d_steps must be at least 1, not {d_steps}.")
+        if not 0.0 < real_label <= 1.0:
+            raise ValueError(f"GANTrainer: real_label must lie in (0, 1], not {real_label}.")
+        if real_label != 1.0 and not OBJECTIVES[objective].smooth:
+            raise ValueError(
+                f"GANTrainer: the objective {objective!r} has no labels to smooth; leave "
+                "real_label at 1."
+            )
+        if not 0.0 <= instance_noise < float("inf"):
+            raise ValueError(
+                f"GANTrainer: instance_noise must be finite and at least 0, not {instance_noise}."
+            )
+        lr_g, lr_d = lr if isinstance(lr, tuple) else (lr, lr)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.rng = rng
+        self.noise_shape = (noise_shape,) if isinstance(noise_shape, int) else noise_shape
+        self.objective = OBJECTIVES[objective]
+        self.regularizers = tuple(regularizers)
+        self.d_steps = d_steps
+        self.real_label = real_label
+        self.instance_noise = instance_noise
+        self.instance_noise_steps = instance_noise_steps
+        self.one_batch = one_batch
+        self.classes = classes
+        self.optimizer_g = optim.Adam(generator.named_parameters(), lr=lr_g, betas=betas)
+        self.optimizer_d = optim.Adam(discriminator.named_parameters(), lr=lr_d, betas=betas)
+        self.average = optim.ExponentialMovingAverage(generator, ema_decay) if ema_decay else None
+        self.steps = 0
+        self._losses: dict[str, Tensor] = {}
+        self._targets: dict[int, Array] = {}
+        self._run: Callable[..., dict[str, Tensor]] = self._update
+
+    # -- a step ------------------------------------------------------------------------------------
+
+    def step(self, batch: Array, *conditions: Array) -> dict[str, Tensor]:
+        """Update D on a batch (N, ...) of real examples, and G every `d_steps` calls.
+
+        Args:
+            batch: finite (checked when data is loaded, not here), in the dtype of D's weights.
+            conditions: labels (N,) of the batch, where the players take them.
+
+        Returns:
+            `loss_d` and `loss_g`, and what else the players minimise, as 0-d tensors on the device;
+            reading their values waits for it.
+        """
+        self._check(batch, conditions)
+        plan = Plan(
+            update_generator=(self.steps + 1) % self.d_steps == 0,
+            due=tuple(i for i, r in enumerate(self.regularizers) if self.steps % r.every == 0),
+        )
+        self._losses |= self._run(plan, batch, *conditions)
+        self.steps += 1
+        return dict(self._losses)
+
+    def capture(self) -> None:
+        """Replay steps as CUDA graphs from now on: the same numbers, launched all at once.
+
+        Each kind of step (see `Plan`) is recorded when it comes for the second time, for each size
+        of the batch.
+
+        Raises:
+            DeviceError: the model is not on a CUDA device.
+        """
+        self._run = Replay(self.backend, self._update)
+
+    @property
+    def backend(self) -> Backend:
+        """Where the networks are."""
+        return BACKEND_OF[type(self.optimizer_d.params[0].data)]
+
+    def _update(self, plan: Plan, batch: Array, *conditions: Array) -> dict[str, Tensor]:
+        losses = self.step_discriminator(batch, *conditions, due=plan.due)
+        if plan.update_generator:
+            losses |= self.step_generator(batch, *conditions)
+            if self.average is not None:
+                self.average.update()
+        return losses
+
+    def step_discriminator(
+        self, real: Array, *conditions: Array, due: tuple[int, ...] = ()
+    ) -> dict[str, Tensor]:
+        """One update of D on (N, ...) real examples, with the penalties that are due."""
+        noise = self.noise(len(real))
+        with no_grad():
+            fake = self.generator(Tensor(noise), *conditions)
+        seen = Round(Tensor(real), fake, noise, conditions)
+        terms = self.discriminator_terms(seen)
+        for i in due:
+            regularizer = self.regularizers[i]
+            penalty = regularizer(self._critic(conditions), real, fake.data, self.rng)
+            terms[f"penalty_{type(regularizer).__name__.lower()}"] = penalty * regularizer.every
+        return self._descend(self.optimizer_d, terms)
+
+    def step_generator(self, real: Array, *conditions: Array) -> dict[str, Tensor]:
+        """One update of G on as many fresh draws of noise as there are real examples."""
+        noise = self.noise(len(real))
+        fake = self.generator(Tensor(noise), *conditions)
+        return self._descend(
+            self.optimizer_g, self.generator_terms(Round(Tensor(real), fake, noise, conditions))
+        )
+
+    def discriminator_terms(self, seen: Round) -> dict[str, Tensor]:
+        """What D minimises the sum of, 0-d each, by name: `loss_d` is the objective's."""
+        logits = self._logits(seen)
+        return {"loss_d": self.objective.discriminator(logits, self._target(len(logits)))}
+
+    def generator_terms(self, seen: Round) -> dict[str, Tensor]:
+        """What G minimises the sum of, 0-d each, by name: `loss_g` is the objective's."""
+        critic = self._critic(seen.conditions)
+        real = critic(self._blurred(seen.real)) if self.objective.relative else None
+        return {"loss_g": self.objective.generator(critic(self._blurred(seen.fake)), real)}
+
+    @staticmethod
+    def _descend(optimizer: optim.Optimizer, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Update by the gradient of the terms' sum; returns them without their graphs."""
+        total, *more = terms.values()
+        for term in more:
+            total = total + term
+        optimizer.step(grad(total, optimizer.params))
+        return {name: term.detach() for name, term in terms.items()}
+
+    # -- what D sees -------------------------------------------------------------------------------
+
+    def _critic(self, conditions: tuple[Array, ...]) -> Callable[[Tensor], Tensor]:
+        """D's logits of examples under these conditions."""
+        return lambda x: self.discriminator(x, *conditions)
+
+    def _logits(self, seen: Round) -> Tensor:
+        """D of real examples, then of generated ones: (2N, 1)."""
+        if not self.one_batch:
+            critic = self._critic(seen.conditions)
+            return concatenate([critic(self._blurred(x)) for x in (seen.real, seen.fake)])
+        xp = self.backend
+        twice = tuple(xp.concatenate([c, c]) for c in seen.conditions)
+        return self._critic(twice)(self._blurred(concatenate([seen.real, seen.fake])))
+
+    def _blurred(self, x: Tensor) -> Tensor:
+        """With instance noise."""
+        if not self.instance_noise:
+            return x
+        return x + self._noise_level(x.dtype) * self.rng.normal(x.shape, dtype=x.dtype)
+
+    def _noise_level(self, dtype: Any) -> Any:
+        """The standard deviation in this step: a number, or where the device has it."""
+        if not self.instance_noise_steps:
+            return self.instance_noise
+        (level,) = self.backend.live(
+            lambda: (
+                self.instance_noise
+                * max(0.0, 1.0 - self.optimizer_d.steps / self.instance_noise_steps),
+            )
+        )
+        return level if isinstance(level, float) else level.astype(dtype)
+
+    def _target(self, n: int) -> Array:
+        """`real_label` for the first half of n logits and 0 for the rest: (n, 1), made once."""
+        if n not in self._targets:
+            target = np.zeros((n, 1), self.optimizer_d.params[0].dtype)
+            target[: n // 2] = self.real_label
+            self._targets[n] = self.backend.from_host(target)
+        return self._targets[n]
+
+    def _check(self, batch: Array, conditions: tuple[Array, ...]) -> None:
+        wanted = self.optimizer_d.params[0].dtype
+        if len(batch) == 0:
+            raise ValueError("GANTrainer.step: the batch is empty; give at least one example.")
+        if batch.dtype != wanted:
+            raise ValueError(
+                f"GANTrainer.step: the batch is {batch.dtype}, the weights are {wanted}; convert "
+                f"it with batch.astype({str(wanted)!r})."
+            )
+        if len(conditions) != bool(self.classes):
+            raise ValueError(
+                f"GANTrainer.step: {len(conditions)} conditions beside the batch, and the players "
+                f"take {'labels (N,)' if self.classes else 'none'} (classes={self.classes})."
+            )
+
+    # -- using what was learned --------------------------------------------------------------------
+
+    def noise(self, n: int) -> Array:
+        """n draws from the prior, a standard normal: (n, *noise_shape)."""
+        dtype = self.optimizer_d.params[0].dtype
+        return self.rng.normal((n, *self.noise_shape), dtype=dtype)
+
+    def sample(self, n: int, noise: Array | None = None, labels: Array | None = None) -> np.ndarray:
+        """n generated examples on the host, (n, ...), by the averaged G if there is one.
+
+        Args:
+            noise: (n, *noise_shape) to see how the same draws change as training goes on.
+            labels: (n,), where G takes them; None for the classes 0, 1, ... by turns.
+        """
+        noise = self.noise(n) if noise is None else noise
+        if self.classes and labels is None:
+            labels = self.backend.arange(n) % self.classes
+        conditions = () if labels is None else (labels,)
+        was_training = self.generator.training
+        self.generator.eval()
+        try:
+            with no_grad(), self.average.swapped() if self.average else nullcontext():
+                return host(self.generator(Tensor(noise), *conditions).data)
+        finally:
+            self.generator.train(was_training)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that a continued run needs: arrays on the host, and plain numbers."""
+        return {
+            "steps": self.steps,
+            "rng": self.rng.state_dict(),
+            "generator": self.generator.state_dict(),
+            "discriminator": self.discriminator.state_dict(),
+            "optimizer_g": self.optimizer_g.state_dict(),
+            "optimizer_d": self.optimizer_d.state_dict(),
+            **({"average": self.average.state_dict()} if self.average else {}),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue where `state_dict` was taken."""
+        self.steps = int(state["steps"])
+        for part in ("rng", "generator", "discriminator", "optimizer_g", "optimizer_d"):
+            getattr(self, part).load_state_dict(state[part])
+        if self.average:
+            self.average.load_state_dict(state["average"])
