@@ -1,4 +1,8 @@
-"""`python -m benchmarks [WORKLOAD ...] [--against torch,dezero,numpy] [--threads 1,2] [--save]`."""
+"""`python -m benchmarks [WORKLOAD ...] [--against torch,jax,...] [--threads 1,2] [--save]`.
+
+With `--guard` the ratios are compared with those of the last `--save`, and the command fails where
+tinygen has become slower beside PyTorch.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +17,15 @@ from tinygen.backend.numpy import keep_freed_memory
 from tinygen.bench import machine
 from tinygen.bench.timing import threads
 
-from . import convolution, imports, memory, ops, peers, report, steps
+from . import chart, convolution, guard, imports, limits, memory, ops, peers, report, scaling, steps
+from .timing import on_cores
 from .workloads import WORKLOADS
 
 HERE = Path(__file__).parent
-ALL = ["ops", *WORKLOADS, "memory", "import"]
-ON_REQUEST = ["convolution"]
+ALL = ["ops", *WORKLOADS, "limits", "memory", "import"]
+ON_REQUEST = ["convolution", "scaling"]
+EVERYONE = ",".join(name for name in peers.ADAPTERS if name != "tinygen")
+SAVED = HERE / "results" / "cpu.json"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
 
 
@@ -30,24 +37,37 @@ def main(argv: list[str] | None = None) -> int:
     if options.json:
         write_json(options.json, results)
     if options.save:
-        write_json(HERE / "results" / "cpu.json", results)
+        write_json(SAVED, results)
         write_table(HERE / "README.md", text)
+        SAVED.with_suffix(".png").write_bytes(chart.ratios(results))
+    if results["scaling"]:
+        (HERE / "results" / "scaling.png").write_bytes(chart.scaling(results["scaling"]))
+    if options.guard:
+        lines, slower = guard.compare(results, json.loads(SAVED.read_text()))
+        print("\n".join(lines))
+        return int(slower)
     return 0
 
 
 def parse(argv: list[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument(
         "workloads", nargs="*", metavar="WORKLOAD",
         help=f"of {', '.join(ALL)}, which is everything; and on request {', '.join(ON_REQUEST)}",
     )  # fmt: skip
-    parser.add_argument("--against", default="torch,dezero,numpy", help="peers, or none")
+    parser.add_argument("--against", default=EVERYONE, help=f"of {EVERYONE}, or none")
     parser.add_argument("--threads", default="1,2", help="counts to measure with, such as 1,2")
     parser.add_argument("--rounds", type=int, default=None, help="steps of each competitor")
     parser.add_argument("--json", type=Path, help="write the results to this file")
     parser.add_argument(
-        "--save", action="store_true", help="renew results/cpu.json and the table in README.md"
+        "--save",
+        action="store_true",
+        help="renew results/cpu.json, its picture and the table in README.md",
     )
+    parser.add_argument(
+        "--guard", action="store_true",
+        help="compare the ratios with results/cpu.json; fails where tinygen has become slower",
+    )  # fmt: skip
     options = parser.parse_args(argv)
     unknown = set(options.workloads) - {*ALL, *ON_REQUEST}
     if unknown:
@@ -70,7 +90,8 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     kept = keep_freed_memory()  # a setting of the process, and so for all competitors alike
     # tracemalloc slows what it traces and import times want fresh interpreters: both go first.
     found: dict[str, Any] = {
-        "ops": [], "steps": [], "convolution": [], "memory": None, "import": None
+        "ops": [], "steps": [], "convolution": [], "limits": [], "scaling": None, "memory": None,
+        "import": None,
     }  # fmt: skip
     if "memory" in options.workloads:
         note("memory")
@@ -89,6 +110,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     for name in (n for n in options.workloads if n in WORKLOADS):
         for count in options.threads:
             found["steps"].append(run_steps(name, count, competing, options.rounds))
+    if "limits" in options.workloads:
+        measured_steps = [n for n in WORKLOADS if n in options.workloads] or list(WORKLOADS)
+        for count in options.threads:
+            note(f"limits, {count} thread{'s' if count > 1 else ''}")
+            with on_cores(count), threads(count):
+                found["limits"].append({"threads": count, **limits.measure(measured_steps)})
+    if "scaling" in options.workloads:
+        found["scaling"] = scaling.measure(options.rounds or 5, note)
     if "convolution" in options.workloads:
         for count in options.threads:
             found["convolution"].append(run_convolution(count, competing, options.rounds))
@@ -106,7 +135,7 @@ def run_steps(name: str, count: int, competing: peers.Peers, rounds: int | None)
     rounds = rounds or workload.rounds
     note(f"{name}, {count} thread{'s' if count > 1 else ''}, {rounds} rounds")
     load = machine.Load()
-    with threads(count):
+    with on_cores(count), threads(count):
         measured = steps.measure(workload, competing, count, rounds)
     others = load.others()
     return {"workload": name, "threads": count, "rounds": rounds, "others_cores": others,

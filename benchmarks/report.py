@@ -23,6 +23,10 @@ def render(results: dict[str, Any]) -> str:
         sections.append("\n".join(_ops(entry, busy)))
     for entry in results["steps"]:
         sections.append("\n".join(_steps(entry)))
+    if results.get("limits"):
+        sections.append("\n".join(_limits(results["limits"])))
+    if results.get("scaling"):
+        sections.append("\n".join(_scaling(results["scaling"])))
     for entry in results.get("convolution", []):
         sections.append("\n".join(_convolution(entry)))
     if results.get("memory"):
@@ -79,16 +83,16 @@ def _steps(entry: dict[str, Any]) -> Iterator[str]:
     busy = is_busy(entry["others_cores"])
     yield f"{workload.summary}. {entry['rounds']} rounds.{_warning(entry)}"
     yield ""
-    yield f"| | ms: median (10th to 90th percentile) | ratio to {REFERENCE} |"
-    yield "|---|---|---|"
+    yield f"| | ms: median (10th to 90th percentile) | ratio to {REFERENCE} | over the floor |"
+    yield "|---|---|---|---|"
     for name, found in entry["peers"].items():
-        ms, ratio = found["ms"], found["ratio"]
-        cell = ""
-        if ratio is not None:
-            cell = f"{ratio['median']:.2f} ({ratio['low']:.2f} to {ratio['high']:.2f})"
-            if name == "tinygen":
-                cell += _against(ratio["median"], workload.mark, busy)
-        yield f"| {name} | {ms['median']:.3f} ({ms['low']:.3f} to {ms['high']:.3f}) | {cell} |"
+        cells = [_spread(found["ms"], 3)]
+        for ratio, mark in (("ratio", workload.mark), ("over_floor", workload.floor_mark)):
+            cell = _spread(found[ratio], 2) if found.get(ratio) else ""
+            if cell and name == "tinygen" and mark is not None:
+                cell += _against(found[ratio]["median"], mark, busy)
+            cells.append(cell)
+        yield f"| {name} | " + " | ".join(cells) + " |"
     if entry.get("without"):
         yield ""
         yield f"Not run, having no code for this workload: {', '.join(entry['without'])}."
@@ -106,6 +110,45 @@ def _convolution(entry: dict[str, Any]) -> Iterator[str]:
             work = 1e3 * layer["gigaflop"]
             cells = " | ".join(f"{ms[name]:.2f} ({work / ms[name]:.0f})" for name in names)
             yield f"| {layer['layer']} | {what} | {cells} |"
+
+
+def _limits(entries: list[dict[str, Any]]) -> Iterator[str]:
+    counts = [str(entry["threads"]) for entry in entries]
+    yield "### limits: what this machine can do at most"
+    yield ""
+    yield "| | " + " | ".join(f"{n} thread{'s' if n != '1' else ''}" for n in counts) + " |"
+    yield "|---|" + "---|" * len(counts)
+    for products in zip(*(entry["products"] for entry in entries), strict=True):
+        count, m, k, n = products[0]["shape"]
+        times = f"{count} times " if count > 1 else ""
+        label = f"{products[0]['workload']}: {times}({m}, {k}) by ({k}, {n}), GFLOP/s"
+        yield f"| {label} | " + " | ".join(f"{p['gflops']['median']:.0f}" for p in products) + " |"
+    for name, label in (
+        ("copy", "copy of 64 MB, GB/s read and written"),
+        ("normals", "normal numbers, millions a second"),
+        ("uniforms", "uniform numbers, millions a second"),
+    ):
+        yield f"| {label} | " + " | ".join(f"{e[name]['median']:.1f}" for e in entries) + " |"
+
+
+def _scaling(curves: list[dict[str, Any]]) -> Iterator[str]:
+    yield "### scaling: how time and memory grow, 1 thread"
+    yield ""
+    yield "Milliseconds of processor time of a step, MB at its peak; exponents by least squares of"
+    yield "logarithms, of the upper half of the sizes."
+    yield ""
+    yield "| | sizes | ms | exponent | MB | exponent |"
+    yield "|---|---|---|---|---|---|"
+    for curve in curves:
+        cells = [curve["what"], ", ".join(str(size) for size in curve["sizes"])]
+        for values, exponent in (("ms", "ms_exponent"), ("mb", "mb_exponent")):
+            cells += [", ".join(f"{v:.3g}" for v in curve[values]), f"{curve[exponent]:.2f}"]
+        yield "| " + " | ".join(cells) + " |"
+
+
+def _spread(found: dict[str, float], digits: int) -> str:
+    median, low, high = (f"{found[k]:.{digits}f}" for k in ("median", "low", "high"))
+    return f"{median} ({low} to {high})"
 
 
 def _title(name: str, entry: dict[str, Any]) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from time import perf_counter
 
 import numpy as np
@@ -33,3 +35,26 @@ def interleave(
                 seconds[name].append(perf_counter() - start)
             count += 2
     return {name: np.array(values[warm_up:]) for name, values in seconds.items()}
+
+
+@contextmanager
+def on_cores(count: int) -> Iterator[None]:
+    """All threads of this process on its first `count` cores, where the system lets it.
+
+    For JAX, which cannot be told how many threads to use; so nobody has more cores than threads.
+    """
+    if not hasattr(os, "sched_setaffinity") or not os.path.isdir("/proc/self/task"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    _pin(set(sorted(before)[:count]))
+    try:
+        yield
+    finally:
+        _pin(before)
+
+
+def _pin(cores: set[int]) -> None:
+    for thread in os.listdir("/proc/self/task"):
+        with suppress(ProcessLookupError):  # it ended meanwhile
+            os.sched_setaffinity(int(thread), cores)

@@ -3,7 +3,7 @@
 An adapter module has
 
     VERSION: str
-    MAKERS: {workload name: {competitor name: maker}}      see `workloads.Maker`
+    MAKERS: {workload name: {competitor name: maker}}      see `tinygen.bench.problems.Maker`
     chain(layers, trained) -> Chain                        optional: per-op overhead, see `ops.py`
 """
 
@@ -15,11 +15,23 @@ from types import ModuleType
 
 from tinygen.bench.problems import Maker
 
-ADAPTERS = {"tinygen": "tinygen", "torch": "pytorch", "dezero": "dezero", "numpy": "numpy"}
+ADAPTERS = {
+    "tinygen": "tinygen",
+    "torch": "pytorch",
+    "jax": "jax",
+    "dezero": "dezero",
+    "autograd": "hips",
+    "mygrad": "mygrad",
+    "sklearn": "sklearn",
+    "numpy": "numpy",
+    "floor": "floor",
+}
 """Peers by the name that `--against` takes, and the adapter of each."""
 
 REFERENCE = "PyTorch eager"
 """The competitor that ratios are taken to."""
+
+FLOOR = "the floor: products and random numbers alone"
 
 
 @dataclass

@@ -116,6 +116,7 @@ def classifier(problem: Classifier, draw: Draw | None = None) -> Step:
 
 MAKERS: dict[str, dict[str, Maker]] = {
     "gan-784": {"DeZero": gan},
+    "gan-wide": {"DeZero": gan},
     "classifier": {"DeZero": classifier},
 }
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygen.bench.problems import Array, Classifier, Draw, Gan, Layers, Maker, Step
+from tinygen.bench.problems import Array, Classifier, Draw, Gan, Layers, Maker, Rbm, Step
 
 from ..ops import Chain
 
@@ -171,11 +171,54 @@ def vae(problem: Any, draw: Draw | None = None) -> Step:
     return vae(problem, draw)
 
 
+def rbm(problem: Rbm, draw: Draw | None = None) -> Step:
+    """The products of both phases in one, updates in place."""
+    w, b, c = (a.copy() for a in (problem.weight, problem.visible_bias, problem.hidden_bias))
+    n, (hidden, visible) = len(problem.batches[0]), w.shape
+    random = np.random.Generator(np.random.SFC64(0))
+    uniform = draw or (lambda shape: random.random(shape, dtype="float32"))
+    v, h = np.empty((2 * n, visible), "float32"), np.empty((2 * n, hidden), "float32")
+    slope = np.empty_like(w)
+    share = np.repeat(np.float32([-1.0 / n, 1.0 / n]), n)
+
+    def step(i: int) -> list[Any]:
+        v[:n] = problem.batches[i % len(problem.batches)]
+        up = v[:n] @ w.T
+        up += c
+        h[:n] = sigmoid(up)
+        down = (uniform(up.shape) < up).astype("float32") @ w
+        down += b
+        v[n:] = uniform(down.shape) < sigmoid(down)
+        up = v[n:] @ w.T
+        up += c
+        h[n:] = sigmoid(up)
+        np.multiply(h, share[:, None], out=h)
+        np.matmul(h.T, v, out=slope)
+        np.multiply(slope, problem.lr, out=slope)
+        np.subtract(w, slope, out=w)
+        b[...] -= problem.lr * (share @ v)
+        c[...] -= problem.lr * h.sum(0)
+        return [w]
+
+    return step
+
+
+def sigmoid(x: Array) -> Array:
+    """In place."""
+    x *= 0.5
+    np.tanh(x, out=x)
+    x *= 0.5
+    x += 0.5
+    return x
+
+
 MAKERS: dict[str, dict[str, Maker]] = {
     "gan-784": {"NumPy by hand": gan},
+    "gan-wide": {"NumPy by hand": gan},
     "classifier": {"NumPy by hand": classifier},
     "vae-784": {"NumPy by hand": vae},
     "iwae-50": {"NumPy by hand": vae},
+    "rbm-784": {"NumPy by hand": rbm},
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -19,9 +20,11 @@ from tinygen.bench.pytorch import (
     in_layout,
     noise_source,
     players,
+    rbm,
 )  # fmt: skip
 
 from ..ops import Chain
+from ..problems import HEADS, Sequences
 from .vae_pytorch import vae
 
 VERSION = torch.__version__
@@ -62,12 +65,48 @@ def update(optimizer: Any, params: list[Any], loss: Any) -> None:
     optimizer.step()
 
 
+def sequences(problem: Sequences, layer: torch.nn.Module, run: Callable[[Any], Any]) -> Step:
+    """Updates of a layer by the mean square of `run(x)` less the target."""
+    layer.load_state_dict({name: torch.from_numpy(a) for name, a in problem.state.items()})
+    optimizer = adam(layer.parameters(), problem, False)
+    batches = [(torch.from_numpy(x), torch.from_numpy(y)) for x, y in problem.batches]
+
+    def step(i: int) -> list[Any]:
+        x, target = batches[i % len(batches)]
+        optimizer.zero_grad()
+        loss = F.mse_loss(run(x), target)
+        loss.backward()
+        optimizer.step()
+        return [loss.detach()]
+
+    return step
+
+
+def attention(problem: Sequences, draw: Draw | None = None) -> Step:
+    width = problem.batches[0][0].shape[2]
+    layer = torch.nn.MultiheadAttention(width, HEADS, batch_first=True)
+    return sequences(problem, layer, lambda x: layer(x, x, x, need_weights=False)[0])
+
+
+def gru(problem: Sequences, draw: Draw | None = None) -> Step:
+    width = problem.state["weight_hh_l0"].shape[1]
+    layer = torch.nn.GRU(problem.batches[0][0].shape[2], width, batch_first=True)
+    return sequences(problem, layer, lambda x: layer(x)[1])
+
+
 MAKERS: dict[str, dict[str, Maker]] = {
     "gan-784": {
         "PyTorch eager": gan,
         "PyTorch, tinygen's algorithm": gan_same_algorithm,
         "PyTorch, tinygen's algorithm, fused Adam": partial(gan_same_algorithm, fused=True),
     },
+    "gan-wide": {
+        "PyTorch eager": gan,
+        "PyTorch, tinygen's algorithm, fused Adam": partial(gan_same_algorithm, fused=True),
+    },
+    "rbm-784": {"PyTorch eager": rbm},
+    "attention": {"PyTorch eager": attention},
+    "gru": {"PyTorch eager": gru},
     "classifier": {
         "PyTorch eager": classifier,
         "PyTorch eager, fused Adam": partial(classifier, fused=True),

@@ -2,24 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tinygen as tg
-from tinygen.bench.ours import classifier, critic, gan
-from tinygen.bench.problems import Maker
+from tinygen.bench.ours import classifier, critic, gan, rbm
+from tinygen.bench.problems import Draw, Maker, Step
 
 from ..ops import Chain
+from ..problems import HEADS, Sequences
 from .vae_tinygen import vae
 
 VERSION = tg.__version__
 
+
+def sequences(
+    problem: Sequences, layer: tg.nn.Module, run: Callable[[tg.Tensor], tg.Tensor]
+) -> Step:
+    """Updates of a layer by the mean square of `run(x)` less the target."""
+    layer.load_state_dict(problem.state)
+    optimizer = tg.optim.Adam(layer.named_parameters(), lr=problem.lr, betas=problem.betas)
+
+    def step(i: int) -> list[Any]:
+        x, target = problem.batches[i % len(problem.batches)]
+        loss = tg.mse(run(tg.Tensor(x)), target)
+        optimizer.step(tg.grad(loss, optimizer.params))
+        return [loss.detach()]
+
+    return step
+
+
+def attention(problem: Sequences, draw: Draw | None = None) -> Step:
+    width = problem.batches[0][0].shape[2]
+    layer = tg.nn.MultiheadAttention(width, HEADS, rng=tg.Generator(0))
+    return sequences(problem, layer, layer)
+
+
+def gru(problem: Sequences, draw: Draw | None = None) -> Step:
+    width = problem.state["weight_hh_l0"].shape[1]
+    inputs = problem.batches[0][0].shape[2]
+    layer = tg.nn.GRU(inputs, width, batch_first=True, rng=tg.Generator(0))
+    return sequences(problem, layer, lambda x: layer(x)[1])
+
+
 MAKERS: dict[str, dict[str, Maker]] = {
     "gan-784": {"tinygen": gan},
+    "gan-wide": {"tinygen": gan},
     "classifier": {"tinygen": classifier},
     "dcgan-32": {"tinygen": gan},
     "wgan-gp-2d": {"tinygen": critic},
     "vae-784": {"tinygen": vae},
     "iwae-50": {"tinygen": vae},
+    "rbm-784": {"tinygen": rbm},
+    "attention": {"tinygen": attention},
+    "gru": {"tinygen": gru},
 }
 
 
