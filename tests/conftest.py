@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 
 import host_kernels
@@ -19,6 +23,10 @@ hypothesis.settings.register_profile(
     "tinygen", max_examples=40, deadline=None, derandomize=True, database=None
 )
 hypothesis.settings.load_profile("tinygen")
+
+# The user's own judges are neither read nor added to, also by commands in processes of their own.
+os.environ["TINYGEN_JUDGES"] = tempfile.mkdtemp(prefix="tinygen-judges-")
+atexit.register(shutil.rmtree, os.environ["TINYGEN_JUDGES"], ignore_errors=True)
 
 # Two test processes with a BLAS of two threads each would wait for one another on two cores.
 threadpoolctl.threadpool_limits(1)

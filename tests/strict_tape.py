@@ -25,7 +25,8 @@ class Tape:
     def note(self, function: Callable[[], Any], written: tuple[np.ndarray, ...]) -> Any:
         for array in written:
             self._before.setdefault(id(array), (array, array.copy()))
-        result = _as_arrays(function())
+        with np.errstate(all="ignore"):  # the numbers of `live` come with the launch
+            result = _as_arrays(function())
         self._operations.append(lambda: _write(result, function()))
         return result
 

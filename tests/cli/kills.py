@@ -29,6 +29,7 @@ from PIL import Image
 from tinygen import recipes
 from tinygen.cli import main
 from tinygen.commands import train as command
+from tinygen.recipes import gan_family
 from tinygen.runs.checkpoints import pack
 
 COMMON = {"batch": 8, "report_every": 3, "checkpoint_every": 4}
@@ -37,6 +38,7 @@ SMALL = {
     "gan": DENSE,
     "gan-plain": DENSE,
     "gan-small": DENSE,
+    **{recipe.name: DENSE for recipe in gan_family.RECIPES},
     "dcgan": {"channels": "2,3,4", "noise": 5},
     "rbm": {"hidden": 8, "negative": "pcd", "chains": 5, "burn_in": 3},
     "rbm-gaussian": {"hidden": 8, "burn_in": 3},

@@ -83,6 +83,10 @@ def test_a_device_from_the_environment_is_checked_too(refused, monkeypatch):
     "lr=1e-30", "beta1=1", "beta1=-0.1", "ema=1", "ema=2", "d_steps=0", "noise=-1",
     f"noise={10**9}", "generator=0", "generator=8,-8", "generator=8;8", f"generator={10**12}",
     "slope=-1", "slope=2", "real_label=0", "real_label=1.1", "penalty_weight=-1", "penalty_every=0",
+    "penalty=r3", "penalty_weight=nan", "penalty_every=1.5", "objective=", "d_lr=-1", "d_lr=nan",
+    "instance_noise=-1", "instance_noise=inf", "pack=0", "pack=2000", "pack=1.5", "minibatch=-1",
+    "minibatch=5000", "feature_matching=-1", "historical=nan", "unroll=-1", "unroll=1000",
+    "unroll=x", "spectral_norm=maybe", "preprocess=2",
     "report_every=0", "checkpoint_every=0", "data=",
 ])  # fmt: skip
 def test_a_setting_that_makes_no_sense_is_named(refused, setting):
@@ -248,6 +252,7 @@ def trained(run) -> Path:
         (["--step", 1], "holds no checkpoint of step 1: it holds 2"),
         (["--interpolate", 0], "--interpolate must be"),
         (["--interpolate", 10**9], "--interpolate must be"),
+        (["--interpolate", 2, "-n", 5], "-n has no say beside --interpolate"),
         (["--out", "nowhere/x.png"], "No such file"),
         (["--out", "folder.png"], "cannot write"),
         (["--device", "gpu"], "unknown device"),

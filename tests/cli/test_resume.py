@@ -295,6 +295,9 @@ class Scored:
     def measure(self):
         return {"score": self.scores[self.steps // 2 - 1]}
 
+    def remark(self, losses):
+        return {}, ""
+
 
 def test_the_best_checkpoint_is_kept_and_logged(tmp_path):
     folder = RunFolder.create(tmp_path / "run", {})

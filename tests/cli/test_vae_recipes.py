@@ -10,7 +10,9 @@ import pytest
 from commands import everything_in, look, samples_in, save_images
 
 from tinygen import recipes
+from tinygen.commands.restore import restore
 from tinygen.recipes import vae
+from tinygen.runs import RunFolder
 
 SMALL = ("--set", "batch=16", "--set", "report_every=2", "--set", "hidden=8")
 NAMES = [recipe.name for recipe in vae.RECIPES]
@@ -69,6 +71,32 @@ def test_points_in_the_plane_are_trained_on_too(run, name):
     assert look(f"runs/{name}-ring-1/samples/step-000004.png") == ((480, 480), "RGB")
 
 
+@pytest.mark.parametrize(
+    ("name", "data"), [("vae", "digits"), ("iwae", "ring"), ("cvae", "digits")]
+)
+def test_a_run_leaves_the_kl_of_each_component(run, name, data):
+    settings = ("--set", "latent=3", "--set", "hidden=64", "--set", "report_every=50")
+    assert run("train", name, "--data", data, "--steps", 50, *settings).code == 0
+    folder = Path(f"runs/{name}-{data}-1")
+    steps = sorted(p.stem for p in (folder / "samples").iterdir())
+    assert sorted(p.stem for p in (folder / "latents").iterdir()) == steps
+    found = json.loads((folder / "latents" / "step-000050.json").read_text())
+    _, experiment = restore(RunFolder.open(folder), None, None)
+    rows = experiment.data.flat()[1][:1000]
+    labels = (experiment.data.test_labels[:1000],) if name == "cvae" else ()
+    expected = experiment.trainer.latents(rows, *labels)
+    assert expected.kl.max() > 1e-4
+    np.testing.assert_allclose(found["kl"], expected.kl, rtol=1e-5)
+    np.testing.assert_allclose(found["spread"], expected.spread, rtol=1e-5)
+    assert found["active"] == expected.active.tolist()
+
+
+@pytest.mark.parametrize("name", ["vq-vae", "aae", "vae-gan"])
+def test_models_without_such_a_divergence_leave_no_such_file(run, name):
+    assert run("train", name, "--steps", 2, *SMALL).code == 0
+    assert not Path(f"runs/{name}-digits-1/latents").exists()
+
+
 def test_a_conditional_model_shows_a_class_in_each_column(run):
     assert run("train", "cvae", "--steps", 2, *SMALL).code == 0
     size, _ = look("runs/cvae-digits-1/samples/step-000002.png")
@@ -106,6 +134,15 @@ def test_settings_that_do_not_fit_are_told_in_a_sentence(run, name):
     result = run("train", "vae", "--steps", 2, *arguments)
     assert message in result.sentence
     assert not Path("runs").exists()
+
+
+def test_layers_beyond_the_memory_are_refused_before_they_are_made(run, monkeypatch):
+    monkeypatch.setattr("tinygen.recipes.size.memory", lambda: 2**20)
+    assert run("train", "vae", "--steps", 1, "--set", "hidden=256,256").code == 0
+    for name, setting in (("vae", "hidden"), ("gan", "generator")):
+        result = run("train", name, "--steps", 1, "--set", f"{setting}=512,1024")
+        assert f"{setting}: training layers of 512, 1024 units" in result.sentence
+    assert [path.name for path in Path("runs").iterdir()] == ["vae-digits-1"]
 
 
 def test_a_conditional_model_needs_classes(run):

@@ -82,7 +82,7 @@ def test_labelled_images_have_a_judge_and_others_a_distance():
     assert found.results["energy_distance"] < 0.1
     unlabelled = from_arrays("own", digits.train)
     assert set(evaluate(unlabelled, drawn_from(digits.train), 0).results) == {
-        "samples", "energy_distance", "energy_distance_of_training_data",
+        "samples", "energy_distance", "energy_distance_of_training_data", "energy_distance_error",
     }  # fmt: skip
 
 

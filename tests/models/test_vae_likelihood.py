@@ -12,6 +12,7 @@ from numpy.testing import assert_allclose
 import tinygen as tg
 from tinygen import nn
 from tinygen.backend import BACKEND_OF
+from tinygen.data import DataError
 from tinygen.models.vae import (
     BernoulliOutput,
     GaussianOutput,
@@ -183,6 +184,21 @@ def test_the_standard_error_is_that_of_the_mean_over_examples():
 def test_impossible_numbers_of_samples_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         importance_sampled(bernoulli_model(), bits(2), rng=tg.Generator(0), **options)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (bits(2)[0], r"x has shape \(5,\); give rows"),
+        (bits(0), r"x has shape \(0, 5\); give rows"),
+        (bits(2) * np.nan, "x holds NaN"),
+        (bits(2) * 2.0, r"x holds values in \[0, 2\].*zeros, ones and probabilities"),
+    ],
+)
+def test_impossible_examples_are_refused(backend, x, message):
+    model = bernoulli_model()
+    with pytest.raises(DataError, match=rf"^importance_sampled: {message}.*\.$"):
+        importance_sampled(model, on_device_of(model, x), rng=tg.Generator(0), samples=2)
 
 
 def test_what_has_no_closed_form_is_refused():

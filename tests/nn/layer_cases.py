@@ -160,6 +160,10 @@ LAYERS: dict[str, Layer] = {
     "LSTM deep": recurrent("LSTM", ((3, 2, 3),), num_layers=2, bidirectional=True, bias=False),
     # -- what PyTorch has not
     "PixelNorm": Layer(lambda r, t: nn.PixelNorm(), None, (*MAPS, (3, 4))),
+    "MinibatchDiscrimination": Layer(
+        lambda r, t: nn.MinibatchDiscrimination(4, 3, 2, rng=r, dtype=t), None, ((5, 4), (2, 4)),
+        True,
+    ),
     "MinibatchStdDev": Layer(lambda r, t: nn.MinibatchStdDev(2, 2), None, ((4, 4, 2, 3),)),
     "SelfAttention2d": Layer(lambda r, t: nn.SelfAttention2d(4, 2, rng=r, dtype=t), None, MAPS),
     "EqualizedLinear": Layer(

@@ -25,6 +25,11 @@ Array = Any
 """A raw array of some backend: `numpy.ndarray`, `cupy.ndarray`, ..."""
 
 
+def parallel(dtype: Any) -> float:
+    """The sine of the least angle between vectors of this type that is told from rounding."""
+    return 8.0 * float(np.finfo(dtype).eps)
+
+
 class Backend(Formulas):
     """One array library. Subclasses set `name`, `library`, `array_type` and fill in the methods."""
 
@@ -242,6 +247,39 @@ class Backend(Formulas):
         `tinygen.optim.Adam` folds its scalars into these three.
         """
         raise NotImplementedError
+
+    def cosine(self, a: Array, b: Array) -> Array:
+        """The cosine of the angle between two vectors, without axes; 0 if one of them is 0."""
+        a, b = (x / self.maximum(self.amax(abs(x)), self.least(x)) for x in (a, b))
+        lengths = self.sqrt(self.sum(a * a) * self.sum(b * b))
+        return self.sum(a * b) / self.maximum(lengths, self.least(a))
+
+    def turn_from(self, g: Array, w: Array) -> None:
+        """The part of g that is orthogonal to w, scaled to the length of g, for two vectors.
+
+        g becomes 0 if it is parallel to w to the last digits, and stays as it is if w is 0.
+        """
+        # Numbers up to 1, whose squares do not underflow. What rounding leaves along w after the
+        # first subtraction is large beside a small rest, so there is a second one.
+        size = self.maximum(self.amax(abs(g)), self.least(g))
+        unit = w / self.maximum(self.amax(abs(w)), self.least(w))
+        square = self.maximum(self.sum(unit * unit), self.least(w))
+        rest = g / size
+        length = self.sqrt(self.sum(rest * rest))
+        for _ in range(2):
+            rest -= unit * (self.sum(unit * rest) / square)
+        left = self.sqrt(self.sum(rest * rest))
+        known = (left > length * parallel(g.dtype)).astype(g.dtype)
+        rest *= known * (size * length / self.maximum(left, self.least(g)))
+        g[...] = self.where(self.amax(abs(unit)) > 0, rest, g)
+
+    def gram(self, rows: Array) -> Array:
+        """The products of each row with each, for a few long rows: (t, n) to (t, t)."""
+        return self.dot(rows, rows.T)
+
+    def least(self, x: Array) -> float:
+        """The least positive number of an array's type that has all its digits."""
+        return float(np.finfo(x.dtype).tiny)
 
     def approach(self, a: Array, b: Array, numbers: tuple[float] | Array) -> None:
         """a += part * (b - a), in place; `numbers` is (part,), from `live`."""

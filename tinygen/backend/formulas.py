@@ -57,6 +57,10 @@ class Formulas:
         y += self.maximum(x, 0)
         return y
 
+    def softplus_sum(self, x: Array) -> Array:
+        """The sum of softplus over the first axis of a matrix."""
+        return self.column_sum(self.softplus(x))
+
     def silu(self, x: Array) -> Array:
         """x * sigmoid(x)."""
         return x * self.sigmoid(x)

@@ -19,10 +19,12 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "evaluate",
         help="measure a finished run's samples against held-out data",
-        epilog="Writes RUN/evaluation/step-....json. `tinygen train` does the same at its end.",
+        epilog="Writes RUN/evaluation/step-....json. `tinygen train` does the same at its end. "
+        "Classifiers that judge samples are kept in the user's cache, or in the folder that "
+        "TINYGEN_JUDGES names.",
     )
     parser.add_argument("folder", type=Path, metavar="RUN", help="the folder of the run")
-    parser.add_argument("--seed", type=int, help="of samples and classifier (default: the run's)")
+    parser.add_argument("--seed", type=int, help="of the samples (default: the run's)")
     add_checkpoint_options(parser)
     parser.set_defaults(run=run)
 
@@ -53,7 +55,8 @@ def write_evaluation(
     `tinygen train` said. The experiment's streams are left elsewhere: train no further after it.
     """
     if has_judge(experiment.data):
-        print("Training a classifier to judge the samples ...", file=sys.stderr)
+        print("Measuring the samples; a classifier that judges them is trained once for each "
+              "dataset, and kept ...", file=sys.stderr)  # fmt: skip
     reseed(experiment, seed)
     evaluation = evaluate(experiment.data, lambda n: draw(experiment, n), seed)
     results = {"step": step, "seed": seed, **evaluation.results, **experiment.measure()}

@@ -20,6 +20,7 @@ from ..runs.files import ELSEWHERE, explained
 from .gpu_memory import add_option, limit_gpu_memory
 from .restore import add_checkpoint_options, check_seed, reseed, restore
 
+DEFAULT = 64
 MOST_SAMPLES = 1_000_000
 MOST_IN_A_PICTURE = 10_000
 CHUNK = 10_000
@@ -38,7 +39,7 @@ def add(commands: Any) -> None:
         "or .csv, are in its own units.",
     )
     sample.add_argument("folder", type=Path, metavar="RUN", help="the folder of the run")
-    sample.add_argument("-n", type=int, default=64, help="how many (default 64)")
+    sample.add_argument("-n", type=int, help=f"how many (default {DEFAULT})")
     sample.add_argument("--seed", type=int, default=0, help="of the noise (default 0)")
     sample.add_argument(
         "--interpolate", type=int, metavar="ROWS",
@@ -73,8 +74,8 @@ def run(options: argparse.Namespace) -> None:
         raise ConfigError(f"the model of {folder.path} draws no samples; take another run.")
     reseed(experiment, options.seed)
     if options.interpolate is None:
-        samples = draw(experiment, options.n)
-        what, rows = f"{options.n} samples", None
+        samples = draw(experiment, count)
+        what, rows = f"{count} samples", None
     else:
         samples = _on_paths(experiment, options.interpolate)
         what, rows = f"{options.interpolate} interpolations", options.interpolate
@@ -96,11 +97,16 @@ def draw(experiment: recipes.Experiment, n: int) -> np.ndarray:
 def _checked_count(options: argparse.Namespace) -> int:
     """How many samples are asked for in all."""
     most_rows = MOST_IN_A_PICTURE // ON_A_PATH
-    if not 1 <= options.n <= MOST_SAMPLES:
-        raise ConfigError(f"-n must be from 1 to {MOST_SAMPLES}, not {options.n}.")
+    count = DEFAULT if options.n is None else options.n
+    if not 1 <= count <= MOST_SAMPLES:
+        raise ConfigError(f"-n must be from 1 to {MOST_SAMPLES}, not {count}.")
     check_seed(options.seed)
     if options.interpolate is None:
-        return options.n
+        return count
+    if options.n is not None:
+        raise ConfigError(
+            f"-n has no say beside --interpolate, which draws rows of {ON_A_PATH}: leave one out."
+        )
     if not 1 <= options.interpolate <= most_rows:
         raise ConfigError(
             f"--interpolate must be from 1 to {most_rows}, not {options.interpolate}."
@@ -119,13 +125,17 @@ def _on_paths(experiment: recipes.Experiment, rows: int) -> np.ndarray:
     flat = host(ends).reshape(2, rows, -1)
     paths = spherical_path(flat[0], flat[1], ON_A_PATH).reshape(-1, *ends.shape[1:])
     backend = next(iter(experiment.streams.values())).on(experiment.device).backend
-    samples = trainer.sample(len(paths), backend.from_host(np.ascontiguousarray(paths)))
+    given = [backend.from_host(np.ascontiguousarray(paths))]
+    if getattr(trainer, "classes", 0):  # a path is of one class
+        given.append(backend.arange(rows).repeat(ON_A_PATH) % trainer.classes)
+    samples = trainer.sample(len(paths), *given)
     return samples.reshape(-1, *experiment.data.shape)
 
 
 def _name(options: argparse.Namespace, step: int) -> str:
     """A name of this draw alone: the same draw, and no other, is written over it."""
-    drawn = f"n-{options.n}" if options.interpolate is None else f"paths-{options.interpolate}"
+    paths = options.interpolate
+    drawn = f"n-{options.n or DEFAULT}" if paths is None else f"paths-{paths}"
     return f"step-{step:06d}-seed-{options.seed}-{drawn}.png"
 
 

@@ -163,6 +163,8 @@ def _capture(experiment: recipes.Experiment, config: recipes.RunConfig) -> None:
 
 def _finish(folder: runs.RunFolder, experiment: recipes.Experiment, step: int, seed: int) -> None:
     """Evaluate what was trained, and say where it can be seen."""
+    if experiment.verdict:
+        print(f"Verdict: {experiment.verdict}.")
     if can_be_evaluated(experiment):
         print(write_evaluation(folder, experiment, step, seed))
     best = folder.best_checkpoint()

@@ -97,8 +97,7 @@ def _entry(
         except runs.RunError as error:
             entry.failure = str(error)
             return entry
-        for kind, png in experiment.pictures().items():
-            folder.write(f"{kind}/step-{entry.steps:06d}.png", png)
+        folder.show(entry.steps, experiment.pictures())
         progress = runs.Progress(entry.steps, entry.seconds)
         state = {**experiment.state_dict(), "progress": asdict(progress)}
         entry.score = experiment.measure()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .digits import stratified_split
 from .errors import DataError
 from .origin import Origin
+from .preprocessing import Preprocessing
 
 Floats = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -22,6 +23,7 @@ class Dataset:
     train, test: float32, (N, H, W) or (N, C, H, W) images in [0, 1], or (N, D) feature vectors in
     their own units. train_labels, test_labels: int64 (N,) in 0..n_classes-1; without labels all are
     0 and n_classes is 1. classes: their names, where they have any. origin: of your own data.
+    preprocessing: what a recipe did to the training part, to be recorded; `train` is as it was.
     Raises DataError when an array is not what it should be.
     """
 
@@ -33,6 +35,7 @@ class Dataset:
     n_classes: int
     classes: tuple[str, ...] = ()
     origin: Origin | None = None
+    preprocessing: Preprocessing | None = None
 
     def __post_init__(self) -> None:
         for part, features, labels in (
@@ -88,6 +91,7 @@ class Dataset:
             "n_classes": self.n_classes,
             **({"classes": list(self.classes)} if self.classes else {}),
             **(self.origin.record() if self.origin else {}),
+            **({"preprocessing": self.preprocessing.record()} if self.preprocessing else {}),
         }
 
     def describe(self) -> str:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
-from .. import nn, optim
-from ..autograd import grad
+from .. import nn
 from ..backend import BACKEND_OF, host
-from ..data import BatchLoader, Dataset
-from ..ops import softmax, softmax_cross_entropy
+from ..data import Dataset
 from ..primitive import no_grad
 from ..random import Generator
 from ..tensor import Tensor
+from .classifier import classifier_for
+from .kept import identity, keep, restored, weights_sha256
 
 __all__ = ["Judge", "Judgement"]
+
+AT_ONCE = 1024
+"""Samples judged at a time: the memory of their maps is bounded."""
 
 
 @dataclass(frozen=True)
@@ -48,57 +52,58 @@ class Judgement:
 
 
 class Judge:
-    """A two-layer perceptron, trained on a labelled dataset with Adam and a falling rate.
+    """A classifier of a labelled dataset, trained on it by tinygen: see `classifier_for`.
+
+    accuracy, real_confidence: on the held-out examples. sha256: of its weights; scores of judges
+    whose hashes differ are not to be compared.
 
     Args:
-        data: flattened on the way in; a `dropout` of its pixels stands in for more of them.
         rng: draws weights and batches.
-        epochs: passes over the training data; None takes 150,000 examples' worth for small data
-            and at least 8 epochs.
+        epochs: passes over the training data; None for enough of them.
+        kept_in: a folder where judges are kept; one that is there already is not trained again.
     """
 
     def __init__(
-        self, data: Dataset, rng: Generator, *, hidden: int = 256, epochs: int | None = None
-    ) -> None:
+        self, data: Dataset, rng: Generator, *, epochs: int | None = None,
+        kept_in: Path | None = None,
+    ) -> None:  # fmt: skip
         self.n_classes = data.n_classes
-        train, self._test = data.flat()
-        self._test_labels = data.test_labels
-        self.network = nn.Sequential(
-            nn.Dropout(0.1, rng=rng),
-            nn.Linear(data.n_features, hidden, rng=rng),
-            nn.ReLU(),
-            nn.Dropout(0.3, rng=rng),
-            nn.Linear(hidden, data.n_classes, rng=rng),
-        )
-        batch = min(64, len(train))
-        loader = BatchLoader((train, data.train_labels), batch, rng)
-        epochs = max(8, 150_000 // len(train)) if epochs is None else epochs
-        steps = epochs * len(loader)
-        optimizer = optim.Adam(
-            self.network.named_parameters(), lr=optim.schedules.cosine(2e-3, steps)
-        )
-        backend = BACKEND_OF[type(optimizer.params[0].data)]
-        for _ in range(steps):
-            images, labels = (backend.from_host(a) for a in loader.next_batch())
-            loss = softmax_cross_entropy(self.network(Tensor(images)), labels)
-            optimizer.step(grad(loss, optimizer.params))
+        classifier = classifier_for(data, rng, epochs)
+        self.network, self._shape = classifier.network, classifier.shape
+        path = kept_in and kept_in / f"{identity(data, classifier, rng)}.safetensors"
+        if path is None or not restored(self.network, path):
+            classifier.train(data, rng)
+            if path is not None:
+                keep(self.network, path)
         self.network.eval()
-        of_test = self.probabilities(self._test)
-        self.accuracy = float((of_test.argmax(1) == self._test_labels).mean())
+        self.sha256 = weights_sha256(self.network)
+        of_test = self.probabilities(data.flat()[1])
+        self.accuracy = float((of_test.argmax(1) == data.test_labels).mean())
         self.real_confidence = float(of_test.max(1).mean())
 
     def probabilities(self, samples: np.ndarray) -> np.ndarray:
         """Of each class, for samples (N, features) in the data's units: (N, n_classes)."""
-        backend = BACKEND_OF[type(next(iter(self.network.parameters())).data)]
-        parts = []
-        with no_grad():
-            for start in range(0, len(samples), 4096):
-                x = Tensor(backend.from_host(samples[start : start + 4096]))
-                parts.append(host(softmax(self.network(x)).data))
-        return np.concatenate(parts)
+        return self._through(nn.Sequential(self.network, nn.Softmax()), samples)
+
+    def features(self, samples: np.ndarray) -> np.ndarray:
+        """Of samples (N, features): the last hidden layer, (N, width), none of it negative."""
+        return self._through(self.network[:-1], samples)
 
     def judge(self, samples: np.ndarray) -> Judgement:
         """What this judge says of samples (N, features)."""
-        p = self.probabilities(samples)
+        return self.judgement(self.probabilities(samples))
+
+    def judgement(self, p: np.ndarray) -> Judgement:
+        """The same, of the samples' `probabilities`."""
         shares = np.bincount(p.argmax(1), minlength=self.n_classes) / len(p)
         return Judgement(shares, float(p.max(1).mean()), self.real_confidence, self.accuracy)
+
+    def _through(self, layers: nn.Module, samples: np.ndarray) -> np.ndarray:
+        backend = BACKEND_OF[type(self.network.parameters()[0].data)]
+        parts = []
+        # What is not finite has probabilities that are nan, which says enough.
+        with no_grad(), np.errstate(invalid="ignore", over="ignore"):
+            for start in range(0, len(samples), AT_ONCE):
+                rows = samples[start : start + AT_ONCE].reshape(-1, *self._shape)
+                parts.append(host(layers(Tensor(backend.from_host(rows))).data))
+        return np.concatenate(parts)

@@ -18,6 +18,7 @@ from .convolution import Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d
 from .embedding import Embedding
 from .files import load, save
 from .layers import Dropout, Flatten, Linear, Sequential
+from .minibatch import MinibatchDiscrimination
 from .module import Module, Parameter
 from .normalization import (
     BatchNorm1d,
@@ -47,7 +48,8 @@ __all__ = [
     "AdaptiveMaxPool2d", "AvgPool1d", "AvgPool2d", "BatchNorm1d", "BatchNorm2d", "Conv1d", "Conv2d",
     "ConvTranspose1d", "ConvTranspose2d", "Dropout", "Embedding", "EqualizedConv2d",
     "EqualizedLinear", "Flatten", "GroupNorm", "Identity", "InstanceNorm2d", "LayerNorm",
-    "LeakyReLU", "Linear", "MaxPool1d", "MaxPool2d", "MinibatchStdDev", "Module",
+    "LeakyReLU", "Linear", "MaxPool1d", "MaxPool2d", "MinibatchDiscrimination", "MinibatchStdDev",
+    "Module",
     "MultiheadAttention", "Parameter", "PixelNorm", "PixelShuffle", "ReLU", "SelfAttention2d",
     "Sequential", "SiLU", "Sigmoid", "Softmax", "Softplus", "SpectralNorm", "Tanh", "Upsample",
     "init", "load", "save",

@@ -15,7 +15,8 @@ Tensor that does not is a buffer. Names that start with "_" are private and not 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import numpy as np
@@ -92,6 +93,33 @@ class Module:
             if isinstance(part, Tensor) and (part._node is None or part._node.op is None):
                 yield name, part
 
+    @contextmanager
+    def substituted(self, values: Sequence[Tensor]) -> Iterator[None]:
+        """Inside, the module computes with these in place of its parameters, in their order.
+
+            with critic.substituted([p - lr * g for p, g in zip(critic.parameters(), grads)]):
+                loss = critic(x)           # a function of what the values were computed from
+
+        Nothing is copied: each parameter holds the array and the node of its value meanwhile.
+
+        Raises:
+            ValueError: there are not as many values as parameters, or one has another shape.
+        """
+        params = self.parameters()
+        shapes, given = [p.shape for p in params], [v.shape for v in values]
+        if shapes != given:
+            raise ValueError(
+                f"{type(self).__name__}.substituted: values of shapes {given} for parameters of "
+                f"shapes {shapes}; give one for each, in the order of parameters()."
+            )
+        own = [Tensor(p._data, p._node) for p in params]
+        new = [Tensor(v._data, v._node) for v in values]  # some may be the parameters themselves
+        try:
+            _put(params, new)
+            yield
+        finally:
+            _put(params, own)
+
     # -- mode and place ------------------------------------------------------------------------
 
     def train(self: Self, mode: bool = True) -> Self:
@@ -154,6 +182,11 @@ class Module:
             lines = [inside, *children] if inside else children
             inside = "\n  " + "\n  ".join(lines) + "\n"
         return f"{type(self).__name__}({inside})"
+
+
+def _put(tensors: Sequence[Tensor], values: Sequence[Tensor]) -> None:
+    for tensor, value in zip(tensors, values, strict=True):
+        tensor._data, tensor._node = value._data, value._node
 
 
 def _members(parts: Iterable[tuple[Any, Any]], prefix: str = "") -> Iterator[tuple[str, Any]]:

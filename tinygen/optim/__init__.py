@@ -1,13 +1,22 @@
-"""Update rules, learning-rate schedules, gradient clipping and averages of weights."""
+"""Update rules, learning-rate schedules, what is done to gradients, and averages of weights."""
 
-from . import schedules
+from . import games, schedules, transforms
 from .adam import Adam, AdamW
 from .clip import clip_grad_norm, clip_grad_value
 from .ema import ExponentialMovingAverage
+from .historical import HistoricalAverage
+from .muon import Muon
 from .optimizer import Optimizer
+from .penalty import orthogonal_penalty
 from .sgd import SGD
+from .stiefel import Stiefel
+from .surgery import GradientSurgery, SharedWeights
+from .transforms import OrthogonalToPast, OrthogonalToWeights
+from .unrolled import UnrolledAdam
 
 __all__ = [
-    "SGD", "Adam", "AdamW", "ExponentialMovingAverage", "Optimizer", "clip_grad_norm",
-    "clip_grad_value", "schedules",
+    "SGD", "Adam", "AdamW", "ExponentialMovingAverage", "GradientSurgery", "HistoricalAverage",
+    "Muon", "Optimizer", "OrthogonalToPast", "OrthogonalToWeights", "SharedWeights", "Stiefel",
+    "UnrolledAdam", "clip_grad_norm", "clip_grad_value", "games", "orthogonal_penalty",
+    "schedules", "transforms",
 ]  # fmt: skip

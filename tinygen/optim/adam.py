@@ -9,6 +9,7 @@ from typing import Any
 from ..backend import Array
 from ..tensor import Tensor
 from .optimizer import Optimizer, Schedule, at_least_zero
+from .transforms.transform import GradientTransform
 
 __all__ = ["Adam", "AdamW"]
 
@@ -27,7 +28,7 @@ class Adam(Optimizer):
     formula as written in the last digits.
 
     Args:
-        params: see `Optimizer`.
+        params, lr, transforms: see `Optimizer`.
         betas: decay of the two moments, in [0, 1). GANs like (0.5, 0.999) or (0, 0.9).
         eps: positive: with 0, a parameter that never had a gradient would become nan.
         weight_decay: the strength of an L2 penalty, added to the gradient; see `AdamW`.
@@ -40,25 +41,16 @@ class Adam(Optimizer):
         self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]],
         lr: float | Schedule = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8, weight_decay: float = 0.0,
+        transforms: Iterable[GradientTransform] = (),
     ) -> None:  # fmt: skip
         who = type(self).__name__
-        self.beta1, self.beta2 = betas
-        if not (0.0 <= self.beta1 < 1.0 and 0.0 <= self.beta2 < 1.0):
-            raise ValueError(f"{who}: betas must lie in [0, 1), not {betas}.")
-        if not 0.0 < eps < float("inf"):
-            raise ValueError(f"{who}: eps must be positive and finite, not {eps}.")
-        self.eps = eps
+        (self.beta1, self.beta2), self.eps = check_adam(who, betas, eps)
         self.weight_decay = at_least_zero(self, "weight_decay", weight_decay)
-        super().__init__(params, lr)
+        super().__init__(params, lr, transforms)
 
     def _numbers(self, lr: float) -> tuple[float, ...]:
-        """The size of the step, eps and the factor of the weights, for moments kept as plain sums.
-
-        m = beta1 * m + d and v = beta2 * v + d^2 save two passes over the arrays.
-        """
-        root = math.sqrt((1.0 - self.beta2**self.steps) / (1.0 - self.beta2))
-        size = lr * (1.0 - self.beta1) / (1.0 - self.beta1**self.steps) * root
-        return size, self.eps * root, 1.0 - lr * self.weight_decay if self.decoupled else 1.0
+        size, eps = adam_numbers(lr, self.steps, (self.beta1, self.beta2), self.eps)
+        return size, eps, 1.0 - lr * self.weight_decay if self.decoupled else 1.0
 
     def _update(self, w: Array, g: Array, numbers: Any) -> None:
         l2 = 0.0 if self.decoupled else self.weight_decay
@@ -81,5 +73,27 @@ class AdamW(Adam):
         self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]],
         lr: float | Schedule = 1e-3, betas: tuple[float, float] = (0.9, 0.999),
         eps: float = 1e-8, weight_decay: float = 0.01,
+        transforms: Iterable[GradientTransform] = (),
     ) -> None:  # fmt: skip
-        super().__init__(params, lr, betas, eps, weight_decay)
+        super().__init__(params, lr, betas, eps, weight_decay, transforms)
+
+
+def check_adam(who: str, betas: tuple[float, float], eps: float) -> tuple[tuple, float]:
+    """The decays and eps, unless they are not what `Adam` takes."""
+    if not all(0.0 <= beta < 1.0 for beta in betas):
+        raise ValueError(f"{who}: betas must lie in [0, 1), not {betas}.")
+    if not 0.0 < eps < float("inf"):
+        raise ValueError(f"{who}: eps must be positive and finite, not {eps}.")
+    return betas, eps
+
+
+def adam_numbers(
+    lr: float, steps: int, betas: tuple[float, float], eps: float
+) -> tuple[float, float]:
+    """The size of step number `steps` and its eps, for moments kept as plain sums.
+
+    m = beta1 * m + d and v = beta2 * v + d^2 save two passes over the arrays.
+    """
+    beta1, beta2 = betas
+    root = math.sqrt((1.0 - beta2**steps) / (1.0 - beta2))
+    return lr * (1.0 - beta1) / (1.0 - beta1**steps) * root, eps * root

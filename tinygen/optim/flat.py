@@ -42,11 +42,21 @@ class Layout:
         """A new array, and the views of its parts: gradients, moments, averages."""
         with self.backend.current():
             array = self.backend.zeros(self.starts[-1], dtype=self.dtype)
-        views = [
+        return array, self.views(array)
+
+    def views(self, array: Array) -> list[Array]:
+        """The parts of an array of this layout."""
+        return [
             array[start : start + math.prod(shape)].reshape(shape)
             for start, shape in zip(self.starts, self.shapes, strict=False)
         ]
-        return array, views
+
+    def stacked_views(self, arrays: Array) -> list[Array]:
+        """The parts of several arrays of this layout, the rows of one: (n, *shape) each."""
+        return [
+            arrays[:, start : start + math.prod(shape)].reshape(len(arrays), *shape)
+            for start, shape in zip(self.starts, self.shapes, strict=False)
+        ]
 
 
 class Flat:

@@ -12,6 +12,7 @@ from ..backend import Array, host
 from ..state import check_state
 from ..tensor import Tensor, note_write
 from .flat import checked, pack
+from .transforms.transform import GradientTransform
 
 __all__ = ["Optimizer", "Schedule", "guarded"]
 
@@ -46,6 +47,7 @@ class Optimizer:
             names they are called "0", "1", ... All of one dtype and on one device. Their values
             move into one array (see `flat.py`), so make the optimizer after `model.to(device)`.
         lr: the learning rate, or a function of the step number (see `schedules.py`).
+        transforms: what is done to the gradients before the rule sees them, in this order.
 
     Attributes:
         params: the Tensors, in the order in which `step` takes gradients.
@@ -60,7 +62,10 @@ class Optimizer:
     """The names of what is remembered for each parameter from step to step."""
 
     def __init__(
-        self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]], lr: float | Schedule
+        self,
+        params: Iterable[Tensor] | Iterable[tuple[str, Tensor]],
+        lr: float | Schedule,
+        transforms: Iterable[GradientTransform] = (),
     ) -> None:
         self.lr = lr if callable(lr) else at_least_zero(self, "lr", lr)
         self.steps = 0
@@ -74,6 +79,9 @@ class Optimizer:
         self._state_views: dict[str, list[Array]] = {}
         for slot in self.slots:
             self._state[slot], self._state_views[slot] = self._flat.layout.zeros()
+        self.transforms = list(transforms)
+        for transform in self.transforms:
+            transform.bind(self)
 
     def step(self, grads: Sequence[Tensor | Array] | None = None) -> None:
         """Update all parameters, in place.
@@ -107,6 +115,8 @@ class Optimizer:
             target[...] = g
         if _guard is not None and not _guard(self, self._gradient):
             return
+        for transform in self.transforms:
+            transform.apply(self._gradient, self._gradient_views)
         self._update(flat.array, self._gradient, self._backend.live(self._advance))
 
     def _advance(self) -> tuple[float, ...]:
@@ -126,7 +136,7 @@ class Optimizer:
 
     @property
     def gradients(self) -> dict[str, Array]:
-        """What the latest step was given, by the parameters' names."""
+        """What the latest step was given, as the transforms left it, by the parameters' names."""
         return dict(zip(self.names, self._gradient_views, strict=True))
 
     def zero_grad(self) -> None:
@@ -144,16 +154,22 @@ class Optimizer:
     def state_dict(self) -> dict[str, Any]:
         """{"step": count, "state": {name: {slot: host array}}}: what resuming needs, bit for bit.
 
-        The parameters themselves are the model's state, the hyper-parameters the caller's.
+        With transforms there is "transforms": {place: the transform's state} besides. The
+        parameters themselves are the model's state, the hyper-parameters the caller's.
         """
-        state = {
-            name: {
-                slot: np.array(host(views[i]), order="C")
-                for slot, views in self._state_views.items()
-            }
-            for i, name in enumerate(self.names)
-        }
-        return {"step": self.steps, "state": state}
+        state: dict[str, dict[str, np.ndarray]] = {name: {} for name in self.names}
+        for name, slot, view in self._slot_views():
+            state[name][slot] = np.array(host(view), order="C")
+        whole: dict[str, Any] = {"step": self.steps, "state": state}
+        if self.transforms:
+            whole["transforms"] = {str(i): t.state_dict() for i, t in enumerate(self.transforms)}
+        return whole
+
+    def _slot_views(self) -> Iterator[tuple[str, str, Array]]:
+        """What is remembered: the parameter's name, the slot and the array."""
+        for i, name in enumerate(self.names):
+            for slot, views in self._state_views.items():
+                yield name, slot, views[i]
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Continue from a `state_dict` of an optimizer of the same kind and parameters.
@@ -162,22 +178,23 @@ class Optimizer:
             ValueError: names are missing or unexpected, or values misfit; all of them are listed,
                 and nothing was changed.
         """
-        own = {
-            f"{name}.{slot}": views[i]
-            for i, name in enumerate(self.names)
-            for slot, views in self._state_views.items()
-        }
+        own = {f"{name}.{slot}": view for name, slot, view in self._slot_views()}
         given = {
             f"{name}.{slot}": value
             for name, slots in state.get("state", {}).items()
             for slot, value in slots.items()
         }
-        counted = isinstance(state.get("step"), (int, np.integer))
-        values = check_state(
-            f"{type(self).__name__}.load_state_dict", own, given, [] if counted else ["step"]
-        )
+        of_transforms = state.get("transforms", {})
+        absent = [] if isinstance(state.get("step"), (int, np.integer)) else ["step"]
+        places = {str(i): transform for i, transform in enumerate(self.transforms)}
+        absent += [f"transforms.{i}" for i in places if i not in of_transforms]
+        given |= {f"transforms.{i}": 0 for i in of_transforms if i not in places}
+        values = check_state(f"{type(self).__name__}.load_state_dict", own, given, absent)
+        of_transforms = {i: t.check(of_transforms[i]) for i, t in places.items()}
         for name, view in own.items():
             view[...] = self._backend.from_host(values[name])
+        for i, transform in places.items():
+            transform.load(of_transforms[i])
         self.steps = int(state["step"])
 
     # -- refusing ------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from typing import Any
 from ..backend import Array
 from ..tensor import Tensor
 from .optimizer import Optimizer, Schedule, at_least_zero
+from .transforms.transform import GradientTransform
 
 __all__ = ["SGD"]
 
@@ -24,13 +25,14 @@ class SGD(Optimizer):
     not when it is added up (Sutskever et al. do the latter): with a changing `lr` they differ.
 
     Args:
-        params: see `Optimizer`.
+        params, lr, transforms: see `Optimizer`.
         weight_decay: the strength of an L2 penalty, added to the gradient.
     """
 
     def __init__(
         self, params: Iterable[Tensor] | Iterable[tuple[str, Tensor]], lr: float | Schedule,
         momentum: float = 0.0, nesterov: bool = False, weight_decay: float = 0.0,
+        transforms: Iterable[GradientTransform] = (),
     ) -> None:  # fmt: skip
         self.momentum = at_least_zero(self, "momentum", momentum)
         self.weight_decay = at_least_zero(self, "weight_decay", weight_decay)
@@ -38,7 +40,7 @@ class SGD(Optimizer):
         if nesterov and not momentum:
             raise ValueError("SGD: nesterov needs momentum; pass momentum=0.9, say.")
         self.slots = ("velocity",) if momentum else ()
-        super().__init__(params, lr)
+        super().__init__(params, lr, transforms)
 
     def _update(self, w: Array, g: Array, numbers: Any) -> None:
         velocity = self._state.get("velocity")

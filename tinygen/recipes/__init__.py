@@ -10,8 +10,19 @@ from dataclasses import asdict
 from typing import Any
 
 from ..config import ConfigError, configure, meanings, nearest
-from . import gan, rbm, vae
+from . import (
+    continual,
+    gan,
+    gan_conditional,
+    gan_family,
+    gan_modes,
+    gan_orthogonal,
+    multitask,
+    rbm,
+    vae,
+)
 from .recipe import Experiment, Recipe, RunConfig, Score
+from .size import check_size
 
 __all__ = [
     "RECIPES",
@@ -26,7 +37,21 @@ __all__ = [
     "settings_of",
 ]
 
-RECIPES = {recipe.name: recipe for family in (gan, rbm, vae) for recipe in family.RECIPES}
+RECIPES = {
+    recipe.name: recipe
+    for family in (
+        gan,
+        gan_family,
+        gan_conditional,
+        gan_orthogonal,
+        gan_modes,
+        rbm,
+        vae,
+        multitask,
+        continual,
+    )
+    for recipe in family.RECIPES
+}
 
 
 def find(name: str) -> Recipe:
@@ -39,7 +64,9 @@ def find(name: str) -> Recipe:
 def resolve(recipe: Recipe, settings: Mapping[str, Any]) -> Any:
     """The recipe's defaults, then what suits the dataset, then `settings`, checked."""
     data = str(settings.get("data", recipe.defaults.data))
-    return configure(recipe.defaults, {**recipe.per_data.get(data, {}), **settings})
+    config = configure(recipe.defaults, {**recipe.per_data.get(data, {}), **settings})
+    check_size(config)
+    return config
 
 
 def as_dict(recipe: Recipe, config: Any) -> dict[str, Any]:

@@ -2,79 +2,75 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from .. import nn
 from ..backend import use_device
-from ..config import ConfigError, setting
+from ..config import ConfigError
 from ..data import BatchLoader, Dataset, load, resized
+from ..data.preprocessing import Preprocessing, preprocess
 from ..models import dcgan
-from ..models.gan import OBJECTIVES, REGULARIZERS, GANTrainer, Regularizer, mlp
+from ..models.gan import (
+    OBJECTIVES,
+    REGULARIZERS,
+    GANTrainer,
+    Regularizer,
+    UnrolledGANTrainer,
+    Watch,
+    landmarks_of,
+)
 from ..random import Generator
-from .recipe import WIDEST, Experiment, Recipe, RunConfig, picture_maker, streams
+from .gan_players import dense_players, extras
+from .gan_settings import AdversarialConfig, DCGANConfig, GANConfig
+from .recipe import Experiment, Recipe, Score, picture_maker, streams
 
-__all__ = ["RECIPES"]
-
-
-@dataclass(frozen=True)
-class AdversarialConfig(RunConfig):
-    """Settings of all GANs."""
-
-    steps: int = setting(40_000, "updates of the discriminator", low=1, high=10**9)
-    objective: str = setting("non-saturating", "what both minimise", choices=OBJECTIVES)
-    lr: float = setting(1e-3, "of both players' Adam", low=1e-12, high=1e3)
-    d_lr: float = setting(0.0, "of D's; 0: as the generator's", low=0, high=1e3)
-    beta1: float = setting(0.5, "of both players' Adam", low=0, high=0.9999)
-    d_steps: int = setting(1, "updates of D for each of the generator", low=1, high=10**6)
-    real_label: float = setting(1.0, "what D should say of real examples", low=0.5, high=1)
-    penalty: str = setting("r1", "on the slope of D", choices=("none", *REGULARIZERS))
-    penalty_weight: float = setting(0.3, "of that penalty", low=0, high=1e6)
-    penalty_every: int = setting(4, "steps, and so many times as strong", low=1, high=10**6)
-    instance_noise: float = setting(0.0, "on all that D sees; 0: none", low=0, high=1e6)
-    ema: float = setting(0.999, "of the averaged generator; 0: none", low=0, high=0.999999)
-
-
-@dataclass(frozen=True)
-class GANConfig(AdversarialConfig):
-    """Settings of the dense GANs."""
-
-    noise: int = setting(0, "its length; 0: as an example's", low=0, high=WIDEST)
-    generator: tuple[int, ...] = setting((128, 128), "hidden layers", low=1, high=WIDEST)
-    discriminator: tuple[int, ...] = setting((128, 128), "hidden layers", low=1, high=WIDEST)
-    slope: float = setting(0.2, "of the rectifiers where negative", low=0, high=1)
-    output: str = setting("auto", "auto: sigmoid for images", choices=("auto", "sigmoid", "linear"))
-
-
-@dataclass(frozen=True)
-class DCGANConfig(AdversarialConfig):
-    """Settings of the convolutional GAN."""
-
-    steps: int = setting(1_500, "updates of the discriminator", low=1, high=10**9)
-    checkpoint_every: int = setting(500, "steps", low=1, high=10**9)
-    lr: float = setting(2e-4, "of both players' Adam", low=1e-12, high=1e3)
-    penalty: str = setting("none", "on the slope of D", choices=("none", *REGULARIZERS))
-    ema: float = setting(0.99, "of the averaged generator; 0: none", low=0, high=0.999999)
-    noise: int = setting(100, "its length", low=1, high=WIDEST)
-    channels: tuple[int, ...] = setting((32, 64, 128), "of the hidden layers", low=1, high=WIDEST)
+__all__ = [
+    "MIXTURE",
+    "MNIST",
+    "RECIPES",
+    "AdversarialConfig",
+    "GANConfig",
+    "adversarial",
+    "build_gan",
+    "trainer_options",
+]
 
 
 def build_gan(config: GANConfig) -> Experiment:
     """Two dense networks against each other, on flattened examples."""
+    if config.batch % config.pack:
+        raise ConfigError(
+            f"pack={config.pack} does not divide batch={config.batch}: take a multiple of the pack."
+        )
     random = streams(config)
     data = load(config.data, random["data"])
     rows, _ = data.flat()
-    features = data.n_features
-    noise = config.noise or features
-    squash = config.output == "sigmoid" or (config.output == "auto" and data.is_image)
-    output = nn.Sigmoid() if squash else None
-    sizes = [noise, *config.generator, features], [features, *config.discriminator, 1]
+    done: Preprocessing | None = None
+    if config.preprocess:
+        rows, done = preprocess(rows, (0.0, 1.0) if data.is_image else None)
+        data = replace(data, preprocessing=done)
+    noise = config.noise or data.n_features
     with use_device(config.device):
-        generator = mlp(sizes[0], random["weights"], slope=config.slope, output=output)
-        discriminator = mlp(sizes[1], random["weights"], slope=config.slope)
-        trainer = _trainer(config, generator, discriminator, random["noise"], noise)
-    return _experiment(config, trainer, data, rows, random)
+        players = dense_players(
+            config, noise, data.n_features, _output(config, data, rows), random["weights"]
+        )
+        trainer = _trainer(
+            config,
+            players.generator,
+            players.discriminator,
+            random["noise"],
+            noise,
+            one_batch=not config.minibatch,
+            unroll=config.unroll,
+            undo=done.undo if done else None,
+            **extras(config, players),
+        )
+    return adversarial(config, trainer, data, rows, random)
 
 
 def build_dcgan(config: DCGANConfig) -> Experiment:
@@ -96,8 +92,23 @@ def build_dcgan(config: DCGANConfig) -> Experiment:
         generator = dcgan.generator(config.noise, (low, middle, high), colours, random["weights"])
         discriminator = dcgan.discriminator((low, middle, high), colours, random["weights"])
         noise = (config.noise, 1, 1)
-        trainer = _trainer(config, generator, discriminator, random["noise"], noise, False)
-    return _experiment(config, trainer, data, images, random)
+        trainer = _trainer(
+            config, generator, discriminator, random["noise"], noise, one_batch=False
+        )
+    return adversarial(config, trainer, data, images, random)
+
+
+def _output(config: GANConfig, data: Dataset, rows: np.ndarray) -> nn.Module | None:
+    """G's last activation, if it reaches all that is trained on."""
+    squash = config.output == "auto" and data.is_image and not config.preprocess
+    if config.output == "sigmoid":
+        if rows.min() < 0 or rows.max() > 1:
+            raise ConfigError(
+                f"output=sigmoid reaches from 0 to 1 only, and {data.name} has values from "
+                f"{rows.min():.3g} to {rows.max():.3g}: leave output at auto."
+            )
+        squash = True
+    return nn.Sigmoid() if squash else None
 
 
 # -- shared pieces ---------------------------------------------------------------------------------
@@ -109,24 +120,37 @@ def _trainer(
     discriminator: nn.Module,
     rng: Generator,
     noise_shape: int | tuple[int, ...],
-    one_batch: bool = True,
+    unroll: int = 0,
+    **options: Any,
 ) -> GANTrainer:
-    return GANTrainer(
+    if config.real_label != 1 and not OBJECTIVES[config.objective].smooth:
+        raise ConfigError(
+            f"objective={config.objective} has no labels to smooth: leave real_label at 1."
+        )
+    kind: Any = partial(UnrolledGANTrainer, unroll=unroll) if unroll else GANTrainer
+    return kind(
         generator,
         discriminator,
         rng=rng,
         noise_shape=noise_shape,
-        objective=config.objective,
-        regularizers=_regularizers(config),
-        lr=(config.lr, config.d_lr or config.lr),
-        betas=(config.beta1, 0.999),
-        d_steps=config.d_steps,
-        real_label=config.real_label,
-        instance_noise=config.instance_noise,
-        instance_noise_steps=config.steps // 2,
-        one_batch=one_batch,
-        ema_decay=config.ema,
+        **trainer_options(config),
+        **options,
     )
+
+
+def trainer_options(config: AdversarialConfig) -> dict[str, Any]:
+    """What the settings that all GANs have say to any of the trainers."""
+    return {
+        "objective": config.objective,
+        "regularizers": _regularizers(config),
+        "lr": (config.lr, config.d_lr or config.lr),
+        "betas": (config.beta1, 0.999),
+        "d_steps": config.d_steps,
+        "real_label": config.real_label,
+        "instance_noise": config.instance_noise,
+        "instance_noise_steps": config.steps // 2,
+        "ema_decay": config.ema,
+    }
 
 
 def _regularizers(config: AdversarialConfig) -> list[Regularizer]:
@@ -135,25 +159,42 @@ def _regularizers(config: AdversarialConfig) -> list[Regularizer]:
     return [REGULARIZERS[config.penalty](config.penalty_weight, config.penalty_every)]
 
 
-def _experiment(
+def adversarial(
     config: AdversarialConfig,
     trainer: GANTrainer,
     data: Dataset,
     examples: np.ndarray,
     random: dict[str, Generator],
+    draw: Callable[[], Mapping[str, bytes]] | None = None,
+    score: Score | None = None,
 ) -> Experiment:
+    """A GAN on examples (N, ...), with their labels if it has classes.
+
+    Args:
+        draw: see `Experiment`; None shows samples of the same noise each time.
+    """
     backend = random["noise"].backend
     picture = picture_maker(data)
     noise = random["pictures"].normal((64 if data.is_image else 1000, *trainer.noise_shape))
+    arrays = (examples, data.train_labels) if trainer.classes else (examples,)
+    order = np.random.RandomState(config.seed % 2**32).permutation(len(examples))
+    shown = [backend.move(array[order[: config.batch]]) for array in arrays]
     return Experiment(
         trainer,
         data,
-        BatchLoader((examples,), config.batch, random["order"]),
-        prepare=lambda batch: backend.move(batch[0]),
-        draw=lambda: {"samples": picture(trainer.sample(len(noise), noise))},
+        BatchLoader(arrays, config.batch, random["order"]),
+        prepare=lambda batch: tuple(map(backend.move, batch)),
+        draw=draw or (lambda: {"samples": picture(trainer.sample(len(noise), noise))}),
         picture=picture,
         streams=random,
         device=config.device,
+        score=score,
+        watch=Watch(
+            trainer,
+            landmarks_of(data, config.seed),
+            *shown,
+            every=config.watch_every or max(1, config.steps // 20),
+        ),
     )
 
 

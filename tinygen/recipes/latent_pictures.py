@@ -1,7 +1,8 @@
-"""What an autoencoder has learned, as pictures: RUN/reconstructions, RUN/interpolation, ..."""
+"""What an autoencoder has learned: RUN/reconstructions, RUN/interpolation, ..., RUN/latents."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from statistics import NormalDist
 from typing import Any
@@ -11,12 +12,13 @@ import numpy as np
 from ..backend import host
 from ..data import Dataset
 from ..models.latent import spherical_path
+from ..models.vae import Latents
 from ..pictures import bars, image_grid, png_bytes
 from ..random import Generator
 from ..tensor import Tensor
 from .recipe import picture_maker
 
-__all__ = ["latent_pictures"]
+__all__ = ["image_columns", "latent_pictures"]
 
 SHOWN = 64
 POINTS = 1000
@@ -38,11 +40,13 @@ def latent_pictures(
     samples: of the same noise each time; of a model with classes, a column for each. And of images:
     reconstructions, held-out examples each with its own to the right; interpolation, from one
     held-out example to another in each row; latent-grid, over the two components of z that carry
-    most, at quantiles of the prior and the others 0; and of a VAE kl-by-component, in nats.
+    most, at quantiles of the prior and the others 0; and of a VAE kl-by-component, in nats, the
+    greatest first. latents.json, of a VAE on any data, has the numbers: see `_measured`.
     """
     picture = picture_maker(data)
     _, test = data.flat()
     labels = data.test_labels
+    as_columns = labelled and data.is_image
     n = SHOWN if data.is_image else POINTS
     columns = data.n_classes if labelled else 8
     noise = rng.normal((max(1, n // columns) if labelled else n, trainer.latent))
@@ -54,25 +58,42 @@ def latent_pictures(
         return tuple(rng.backend.from_host(part) for part in parts)
 
     def images(rows: np.ndarray, columns: int) -> bytes:
-        grey = rows.reshape(len(rows), -1, data.shape[-1])  # colours lie one below the other
-        return png_bytes(image_grid(grey, columns=columns))
+        return image_columns(rows, columns, data)
 
     def draw() -> Mapping[str, bytes]:
         samples = trainer.sample(len(noise), noise)
-        if not data.is_image:
-            return {"samples": picture(samples)}
-        drawn = images(samples, columns) if labelled else picture(samples)
-        shown = {"samples": drawn, "reconstructions": _pairs(trainer, held(SHOWN // 2), images)}
-        if hasattr(trainer, "encode"):
-            if not labelled:
+        shown = {"samples": images(samples, columns) if as_columns else picture(samples)}
+        if data.is_image:
+            shown["reconstructions"] = _pairs(trainer, held(SHOWN // 2), images)
+            if hasattr(trainer, "encode") and not labelled:
                 shown["interpolation"] = _paths(trainer, held(2 * PATHS), images)
                 shown["latent-grid"] = _grid(trainer, held(MEASURED), images)
-            if hasattr(trainer, "latents"):
-                kl = trainer.latents(*held(MEASURED)).kl
-                shown["kl-by-component"] = png_bytes(bars(np.sort(kl)[::-1]))
+        if hasattr(trainer, "latents"):
+            found = trainer.latents(*held(MEASURED))
+            shown["latents.json"] = _measured(found)
+            if data.is_image:
+                shown["kl-by-component"] = png_bytes(bars(np.sort(found.kl)[::-1]))
         return shown
 
     return draw
+
+
+def _measured(found: Latents) -> bytes:
+    """Lists by component of z, in their order: kl in nats; spread, the variance of the posterior
+    mean; whether it is active. All over held-out examples.
+    """
+    numbers = {
+        "kl": [float(f"{value:.6g}") for value in found.kl],
+        "spread": [float(f"{value:.6g}") for value in found.spread],
+        "active": found.active.tolist(),
+    }
+    return json.dumps(numbers, indent=1).encode()
+
+
+def image_columns(rows: np.ndarray, columns: int, data: Dataset) -> bytes:
+    """Images of the data's shape, given as rows (N, D), in so many columns, as a PNG."""
+    grey = rows.reshape(len(rows), -1, data.shape[-1])  # colours lie one below the other
+    return png_bytes(image_grid(grey, columns=columns))
 
 
 def _pairs(trainer: Any, held: tuple[Any, ...], images: Callable) -> bytes:

@@ -202,7 +202,7 @@ def _experiment(
         trainer,
         data,
         BatchLoader((rows,), config.batch, random["order"]),
-        prepare=lambda batch: backend.move(batch[0]),
+        prepare=lambda batch: tuple(map(backend.move, batch)),
         draw=draw,
         picture=picture_maker(data),
         streams=random,

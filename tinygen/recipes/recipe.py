@@ -64,27 +64,31 @@ class Experiment:
 
     trainer: has `step(batch)`, `state_dict()` and `load_state_dict(state)`; also `sample(n)`, rows
         on the host, where new samples can be drawn from the model.
-    loader: gives batches without end; `prepare` makes of one what the trainer takes, on its device.
+    loader: gives batches without end; `prepare` makes of one what `trainer.step` takes, examples
+        and perhaps labels, on its device.
     draw: PNGs by name of what the model shows now, which go to RUN/NAME/step-000100.png; "samples"
         is the one that is looked at first. It leaves the trainer as it was.
     picture: samples (n, ...) as a PNG.
     streams: all randomness that the others draw from.
     score: taken at each checkpoint, if there is one.
+    watch: says how training goes: has `remark(losses)`, `text`, `state_dict()` and
+        `load_state_dict(state)`. None where there is nothing to be watched.
     """
 
     trainer: Any
     data: Dataset
     loader: BatchLoader
-    prepare: Callable[[tuple[np.ndarray, ...]], Any]
+    prepare: Callable[[tuple[np.ndarray, ...]], tuple[Any, ...]]
     draw: Callable[[], Mapping[str, bytes]]
     picture: Callable[[np.ndarray], bytes]
     streams: Mapping[str, Generator]
     device: str
     score: Score | None = None
+    watch: Any = None
 
     def step(self) -> dict[str, Any]:
         """Train on the next batch; returns the trainer's named 0-d results."""
-        return self.trainer.step(self.prepare(self.loader.next_batch()))
+        return self.trainer.step(*self.prepare(self.loader.next_batch()))
 
     def pictures(self) -> Mapping[str, bytes]:
         """What `draw` gives; the streams go on as if nothing had been drawn."""
@@ -98,12 +102,25 @@ class Experiment:
         with self._streams_restored():
             return {self.score.name: float(self.score.measure())}
 
+    def remark(self, losses: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """What `watch` says, if there is one; the streams go on as if nothing was drawn."""
+        if self.watch is None:
+            return {}, ""
+        with self._streams_restored():
+            return self.watch.remark(losses)
+
+    @property
+    def verdict(self) -> str:
+        """How training went by the latest look of `watch`; "" where nobody watched."""
+        return "" if self.watch is None else self.watch.text
+
     def state_dict(self) -> dict[str, Any]:
         """All that a continued run needs: host arrays and plain values, nested by name."""
         return {
             "trainer": self.trainer.state_dict(),
             "loader": self.loader.state_dict(),
             "streams": {name: stream.state_dict() for name, stream in self.streams.items()},
+            **({} if self.watch is None else {"watch": self.watch.state_dict()}),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -120,6 +137,8 @@ class Experiment:
         self.trainer.load_state_dict(state["trainer"])
         self._load_streams(state["streams"])
         self.loader.load_state_dict(state["loader"])
+        if self.watch is not None and "watch" in state:  # checkpoints of 0.1 had none
+            self.watch.load_state_dict(state["watch"])
 
     @contextmanager
     def _streams_restored(self) -> Iterator[None]:

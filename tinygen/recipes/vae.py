@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
-
 from .. import nn
-from ..backend import Array, use_device
+from ..backend import use_device
 from ..config import ConfigError
 from ..data import BatchLoader, Dataset, load
 from ..models.gan import Discriminator, mlp
@@ -67,7 +65,7 @@ def _variational(config: VAEConfig, labelled: bool) -> Experiment:
     with use_device(config.device):
         output = _output(config, data, random)
         model = _model(config, data, output, random["weights"], data.n_classes * labelled)
-        trainer = _trainer(config, model, random["noise"], labelled)
+        trainer = _trainer(config, model, random["noise"])
     score = None
     if config.objective != "autoencoder":
         score = Score("log_likelihood_bound", _bound(config, trainer, data, random, labelled))
@@ -144,17 +142,9 @@ def build_vae_gan(config: VAEGANConfig) -> Experiment:
 # -- shared pieces ---------------------------------------------------------------------------------
 
 
-class _Labelled(VAETrainer):
-    """A trainer whose batch is a pair."""
-
-    def step(self, batch: tuple[Array, Array]) -> dict[str, Any]:  # type: ignore[override]
-        """One update on (examples, labels)."""
-        return super().step(*batch)
-
-
-def _trainer(config: VAEConfig, model: VAE, rng: Generator, labelled: bool) -> VAETrainer:
+def _trainer(config: VAEConfig, model: VAE, rng: Generator) -> VAETrainer:
     try:
-        return (_Labelled if labelled else VAETrainer)(
+        return VAETrainer(
             model,
             rng=rng,
             objective=config.objective,
@@ -237,16 +227,11 @@ def _experiment(
     backend = random["noise"].backend
     rows, _ = data.flat()
     arrays = (rows, data.train_labels) if labelled else (rows,)
-
-    def prepare(batch: tuple[np.ndarray, ...]) -> Any:
-        moved = tuple(backend.move(part) for part in batch)
-        return moved if labelled else moved[0]
-
     return Experiment(
         trainer,
         data,
         BatchLoader(arrays, config.batch, random["order"]),
-        prepare=prepare,
+        prepare=lambda batch: tuple(map(backend.move, batch)),
         draw=latent_pictures(trainer, data, random["pictures"], labelled),
         picture=picture_maker(data),
         streams=random,
@@ -284,7 +269,7 @@ RECIPES = (
     ),
     Recipe(
         "vq-vae",
-        "latent vectors from a learned codebook, and a prior of the codes",
+        "latent vectors from a learned codebook; samples from an autoregressive prior of the codes",
         VQConfig(),
         build_vq,
         {"mnist": {"steps": 10_000, "latent": 16, "entries": 32}, "ring": {"latent": 2},

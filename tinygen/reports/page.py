@@ -27,6 +27,9 @@ PICTURE_BYTES = 3_500_000
 
 FILMS, CURVES = "Samples over time", "Curves"
 
+SHARES = ("d_accuracy", "g_pull", "diversity", "coverage")
+"""Numbers that go from 0 to 1 or so, in one chart."""
+
 OF_ONE_RUN = ("started", "command", "sha256")
 """What differs between any two runs, or says no more than its neighbours."""
 
@@ -134,12 +137,13 @@ def _films(records: list[RunRecord], names: list[str]) -> str:
 
 
 def _curves(records: list[RunRecord], names: list[str]) -> str:
-    """Of one run, its losses in one chart; of several, a chart for each loss."""
+    """Verdicts; of one run, its losses in one chart; of several, a chart for each number."""
     if len(records) == 1:
         metrics = records[0].metrics
         losses = [name for name in metrics if name.startswith("loss")]
-        groups = [losses] if losses else []
-        groups += [[name] for name in metrics if name not in losses]
+        shares = [name for name in metrics if name in SHARES]
+        groups = [group for group in (losses, shares) if group]
+        groups += [[name] for name in metrics if name not in losses + shares]
         charts = [
             chart(", ".join(g), [Series(n, i, *metrics[n]) for i, n in enumerate(g)])
             for g in groups
@@ -154,7 +158,22 @@ def _curves(records: list[RunRecord], names: list[str]) -> str:
             ])
             for m in all_metrics
         ]  # fmt: skip
-    return f"<div class=charts>{''.join(charts)}</div>" if charts else ""
+    drawn = f"<div class=charts>{''.join(charts)}</div>" if charts else ""
+    return _verdicts(records, names) + drawn
+
+
+def _verdicts(records: list[RunRecord], names: list[str]) -> str:
+    """How training went, the last verdict first in sight; those before it follow."""
+    lines = []
+    for i, (run, name) in enumerate(zip(records, names, strict=True)):
+        *before, last = run.verdicts or [""]
+        if last:
+            whose = f"{escape(name)}: " if len(records) > 1 else ""
+            earlier = f" <span>before: {escape('; '.join(before[-5:]))}</span>" if before else ""
+            lines.append(
+                f"<p class='verdict c{i % COLOURS}'>{whose}<b>{escape(last)}</b>{earlier}</p>"
+            )
+    return "".join(lines)
 
 
 def _evaluations(records: list[RunRecord], names: list[str]) -> str:

@@ -9,7 +9,7 @@ import json
 import math
 import re
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class RunRecord:
     config, environment, data: values as text by their (dotted) names. metrics: of each name, the
     steps and the values, nan where there was none. seconds: steps, and seconds since the start.
     evaluations: results by step. pictures: files by step, by series. resumed: a line each.
+    verdicts: how training went, in a line, each until the next.
     """
 
     path: Path
@@ -42,6 +43,7 @@ class RunRecord:
     evaluations: dict[int, dict[str, str]]
     pictures: dict[str, dict[int, Path]]
     resumed: list[dict[str, str]]
+    verdicts: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -80,7 +82,8 @@ def read_run(path: Path) -> RunRecord:
     """What the folder holds. Raises RunError where it is no run's, or its settings are broken."""
     config = RunFolder.open(path).config
     notes: list[str] = []
-    metrics, seconds = _metrics(path / "metrics.jsonl", notes)
+    lines = _lines(path / "metrics.jsonl", notes)
+    metrics, seconds = _metrics(lines)
     evaluations = {
         step: _flat(_json(file, notes))
         for step, file in _numbered(path / "evaluation", ".json").items()
@@ -95,6 +98,7 @@ def read_run(path: Path) -> RunRecord:
         evaluations,
         pictures_of(path),
         [_flat(line) for line in _lines(path / "history.jsonl", notes)],
+        _verdicts(lines),
         notes,
     )
 
@@ -122,10 +126,10 @@ def _numbered(folder: Path, suffix: str) -> dict[int, Path]:
 
 
 def _metrics(
-    path: Path, notes: list[str]
+    lines: list[dict[str, Any]],
 ) -> tuple[dict[str, tuple[list[int], list[float]]], tuple[list[int], list[float]]]:
     metrics: dict[str, tuple[list[int], list[float]]] = {}
-    for line in _lines(path, notes):
+    for line in lines:
         step = line.get("step")
         if type(step) is not int or not 0 <= step < 10**12:
             continue
@@ -135,6 +139,12 @@ def _metrics(
                 steps.append(step)
                 values.append(math.nan if value is None else float(value))
     return metrics, metrics.pop("seconds", ([], []))
+
+
+def _verdicts(lines: list[dict[str, Any]]) -> list[str]:
+    """Each that differs from the one before."""
+    told = [line["verdict"] for line in lines if isinstance(line.get("verdict"), str)]
+    return [verdict for verdict, _ in groupby(told)]
 
 
 def _lines(path: Path, notes: list[str]) -> list[dict[str, Any]]:

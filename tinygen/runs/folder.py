@@ -2,7 +2,8 @@
 
     config.json      what was asked for          env.json       on what it ran
     metrics.jsonl    a line of numbers           history.jsonl  a line per resumption: where it ran,
-                     per report                                 and which settings changed
+                     per report, and how                        and which settings changed
+                     training goes
     samples/         step-000100.png, ...        checkpoints/step-001000/   see checkpoints.py
 
 What a killed process did not finish begins with a dot; the next process here removes it.
@@ -16,7 +17,7 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -121,10 +122,19 @@ class RunFolder:
             write_whole(target, content)
         return target
 
+    def show(self, step: int, shown: Mapping[str, bytes]) -> None:
+        """Write NAME/step-000100.png of each; or .json, of a name such as latents.json."""
+        for name, content in shown.items():
+            folder, _, suffix = name.partition(".")
+            self.write(f"{folder}/step-{step:06d}.{suffix or 'png'}", content)
+
     # -- lines ---------------------------------------------------------------------------------
 
     def log(self, record: dict[str, Any]) -> None:
-        """Append a line to metrics.jsonl; what JSON has no number for (nan, inf) becomes null."""
+        """Append a line to metrics.jsonl; what JSON has no number for (nan, inf) becomes null.
+
+        Beside its numbers a line may hold the "verdict", a text.
+        """
         known = {
             k: None if isinstance(v, float) and not math.isfinite(v) else v
             for k, v in record.items()

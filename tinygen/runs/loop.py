@@ -1,7 +1,7 @@
 """One training loop for every model.
 
 It knows none of them: it drives anything with `step()`, `state_dict()`, `load_state_dict(state)`,
-`pictures()` and `measure()`, such as a recipe's `Experiment`.
+`pictures()`, `measure()` and `remark(losses)`, such as a recipe's `Experiment`.
 """
 
 from __future__ import annotations
@@ -40,10 +40,16 @@ class Trainable(Protocol):
         """Continue where `state_dict` was taken."""
 
     def pictures(self) -> Mapping[str, bytes]:
-        """PNGs by name of what the model shows now; training goes on as if none had been made."""
+        """PNGs by name of what the model shows now; training goes on as if none had been made.
+
+        Numbers that belong to them too: `RunFolder.show` says how such a name tells its kind.
+        """
 
     def measure(self) -> dict[str, float]:
         """The score by its name, the greater the better; {} where there is none."""
+
+    def remark(self, losses: Mapping[str, float]) -> tuple[dict[str, float], str]:
+        """More numbers to report and how training goes, in a line; {} and "" for nothing to say."""
 
 
 def train(
@@ -129,6 +135,7 @@ class _Loop:
     def __post_init__(self) -> None:
         self.stop = StopRequest()
         self.results: Mapping[str, Any] = {}
+        self.remarked = ""
         self.saved: int | None = None
         self.begun = time.perf_counter() - self.progress.seconds
         # Where to repeat from until there is a checkpoint.
@@ -161,13 +168,14 @@ class _Loop:
         reports = step % self.report_every == 0 or last
         values = self._losses() if saves or reports else {}
         score = self.run.measure() if saves else {}
+        numbers, remark = self.run.remark(values) if reports else ({}, "")
         if reports or score:
-            self._report(values | score)
+            self._report(values | score | numbers, remark)
         self._check(values)
-        show(step, values)
+        show(step, values, remark if remark != self.remarked else "")
+        self.remarked = remark or self.remarked
         if step in self.draw_at:
-            for name, png in self.run.pictures().items():
-                self.folder.write(f"{name}/step-{step:06d}.png", png)
+            self.folder.show(step, self.run.pictures())
         if saves:
             self._save(next(iter(score.values()), None))
 
@@ -179,11 +187,12 @@ class _Loop:
         if not self.skips and nonfinite(values):
             self._fail(nonfinite(values)[0], deep=False)
 
-    def _report(self, values: dict[str, float]) -> None:
+    def _report(self, values: dict[str, float], remark: str) -> None:
         if self.skips:
             values["skipped"] = self.progress.skipped
         step = self.progress.step
-        self.folder.log({"step": step, "seconds": round(self._elapsed(), 3), **values})
+        told = {"verdict": remark} if remark else {}
+        self.folder.log({"step": step, "seconds": round(self._elapsed(), 3), **values, **told})
         if self.also_report is not None:
             self.also_report(step, values)
 

@@ -25,30 +25,34 @@ class Progress:
 
 
 @contextmanager
-def shown(start: int, steps: int) -> Iterator[Callable[[int, dict[str, float]], None]]:
+def shown(start: int, steps: int) -> Iterator[Callable[[int, dict[str, float], str], None]]:
     """A bar with the losses, the rate and the time left on a terminal; elsewhere some twenty lines.
 
-    The function given takes the step and, where they were read, the losses.
+    The function given takes the step, the losses where they were read, and a line if there is news.
     """
     if sys.stderr.isatty():
         from tqdm import tqdm
 
         with tqdm(initial=start, total=steps, unit="step", dynamic_ncols=True) as bar:
 
-            def show(step: int, values: dict[str, float]) -> None:
+            def show(step: int, values: dict[str, float], news: str) -> None:
                 if values:
                     bar.set_postfix({k: f"{v:.3f}" for k, v in values.items()}, refresh=False)
+                if news:
+                    bar.write(f"step {step}/{steps}  {news}", file=sys.stderr)
                 bar.update(step - bar.n)
 
             yield show
         return
     printed = start * 20 // steps
 
-    def line(step: int, values: dict[str, float]) -> None:
+    def line(step: int, values: dict[str, float], news: str) -> None:
         nonlocal printed
         if values and (step * 20 // steps > printed or step == steps):
             printed = step * 20 // steps
             numbers = "  ".join(f"{k} {v:.4f}" for k, v in values.items())
             print(f"step {step}/{steps}  {numbers}", file=sys.stderr, flush=True)
+        if news:
+            print(f"step {step}/{steps}  {news}", file=sys.stderr, flush=True)
 
     yield line

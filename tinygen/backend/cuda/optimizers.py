@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..base import Array
+from ..base import Array, parallel
 from .launching import Launching
-from .source import blocks_for
+from .source import THREADS, blocks_for
 
 __all__ = ["Optimizers"]
 
@@ -49,6 +49,20 @@ class Optimizers(Launching):
             "adam", w.dtype, blocks_for(w.size),
             w, g, m, v, w.size,
             *map(float, (beta1, beta2, weight_decay, size, eps, shrink)), live,
+        )  # fmt: skip
+
+    def turn_from(self, g: Array, w: Array) -> None:
+        """The part of g that is orthogonal to w, scaled to the length of g, for two vectors."""
+        if not self.fits(g, w):
+            super().turn_from(g, w)
+            return
+        blocks = min(blocks_for(g.size), THREADS)  # whose sums one block can add up
+        before, after = (self.empty(3 * blocks, dtype="float64") for _ in range(2))
+        self.launch("turn_products", g.dtype, blocks, before, g, w, g.size)
+        self.launch("turn_once", g.dtype, blocks, after, g, w, g.size, before, blocks)
+        self.launch(
+            "turn_again", g.dtype, blocks,
+            g, w, g.size, before, after, blocks, parallel(g.dtype),
         )  # fmt: skip
 
     def approach(self, a: Array, b: Array, numbers: tuple[float] | Array) -> None:

@@ -5,25 +5,53 @@
     losses = trainer.step(batch)          # one update of each player
     images = trainer.sample(16)
 
-Any objective of `OBJECTIVES` goes with any regularizer of `REGULARIZERS`, and with the layers
-against collapse. Read `objectives.py` first, then `regularizers.py`, then `trainer.py`.
+Any objective of `OBJECTIVES` goes with any regularizer of `REGULARIZERS`, and with what is against
+collapse: `packing.py`, `extras.py`, `unrolled.py`, nn.MinibatchDiscrimination. Read `objectives.py`
+first, then `regularizers.py`, then `trainer.py`. Relatives are its subclasses: `conditional.py` has
+networks that are told a class; `auxiliary.py`, `infogan.py` and `bigan.py` read something off
+examples, a class, a code or the noise. How training goes: `vitals.py`, `verdict.py`, `watch.py`.
 """
 
+from .auxiliary import ACGANTrainer, AuxiliaryDiscriminator, AuxiliaryTrainer
+from .bigan import BidirectionalGenerator, BiGANTrainer
+from .conditional import Conditional, ProjectionDiscriminator
+from .extras import Extra, FeatureMatching, HistoricalAveraging
+from .infogan import Codes, InfoGANTrainer
 from .networks import Discriminator, mlp
 from .objectives import OBJECTIVES, Objective
+from .packing import Packed
 from .regularizers import DRAGAN, R1, R2, REGULARIZERS, GradientPenalty, Regularizer
 from .trainer import GANTrainer
+from .unrolled import UnrolledGANTrainer
+from .vitals import landmarks_of
+from .watch import Watch
 
 __all__ = [
     "DRAGAN",
+    "ACGANTrainer",
+    "AuxiliaryDiscriminator",
+    "AuxiliaryTrainer",
+    "BiGANTrainer",
+    "BidirectionalGenerator",
+    "Codes",
+    "Conditional",
+    "InfoGANTrainer",
     "OBJECTIVES",
+    "ProjectionDiscriminator",
     "R1",
     "R2",
     "REGULARIZERS",
     "Discriminator",
+    "Extra",
+    "FeatureMatching",
     "GANTrainer",
     "GradientPenalty",
+    "HistoricalAveraging",
     "Objective",
+    "Packed",
     "Regularizer",
+    "UnrolledGANTrainer",
+    "Watch",
+    "landmarks_of",
     "mlp",
 ]

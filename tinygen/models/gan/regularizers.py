@@ -10,7 +10,7 @@ together (see `Packed`) has one slope for all of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...autograd import grad
@@ -18,8 +18,9 @@ from ...backend import Array
 from ...ops import maximum, mean, sqrt, sum
 from ...random import Generator
 from ...tensor import Tensor
+from .rounds import Round
 
-__all__ = ["DRAGAN", "R1", "R2", "REGULARIZERS", "GradientPenalty", "Regularizer"]
+__all__ = ["DRAGAN", "R1", "R2", "REGULARIZERS", "GradientPenalty", "Regularizer", "penalties"]
 
 Critic = Callable[[Tensor], Tensor]
 
@@ -114,9 +115,24 @@ class DRAGAN(Regularizer):
         return self.weight * _off_one(slope(critic, around))
 
 
-def slope(critic: Critic, points: Array) -> Tensor:
-    """The slope at each of the points (N, ...): (N, D), or (N/m, mD) if m are taken together."""
-    x = Tensor(points, requires_grad=True)
+def penalties(
+    due: Sequence[Regularizer], critic: Critic, seen: Round, rng: Generator
+) -> dict[str, Tensor]:
+    """What D minimises besides, 0-d each, by name, in a step in which these are due."""
+    real, fake = (x if x.requires_grad else x.data for x in (seen.real, seen.fake))
+    found = {}
+    for regularizer in due:
+        penalty = regularizer(critic, real, fake, rng)
+        found[f"penalty_{type(regularizer).__name__.lower()}"] = penalty * regularizer.every
+    return found
+
+
+def slope(critic: Critic, points: Array | Tensor) -> Tensor:
+    """The slope at each of the points (N, ...): (N, D), or (N/m, mD) if m are taken together.
+
+    Points with a graph keep it: in a game, a penalty on D also depends on how G generates them.
+    """
+    x = points if isinstance(points, Tensor) else Tensor(points, requires_grad=True)
     logits = critic(x)
     return grad(sum(logits), x, create_graph=True).reshape(len(logits), -1)
 

@@ -7,9 +7,9 @@ losses = trainer.step(batch)          # loss_d, loss_g, and each penalty
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import numpy as np
 
@@ -21,35 +21,21 @@ from ...primitive import no_grad
 from ...random import Generator
 from ...replay import Replay
 from ...tensor import Tensor
+from .extras import Extra
+from .instance_noise import InstanceNoise
+from .joint import seated, step_jointly
 from .objectives import OBJECTIVES
-from .regularizers import Regularizer
+from .packing import Packed
+from .regularizers import Regularizer, penalties
+from .rounds import Plan, Round, check_conditions, total
 
 __all__ = ["GANTrainer", "Plan", "Round"]
 
 Rate = float | optim.optimizer.Schedule
+Transforms = Sequence[optim.transforms.GradientTransform]
 
-
-class Plan(NamedTuple):
-    """What a step does besides updating D.
-
-    due: which of the regularizers, by their places in the list.
-    """
-
-    update_generator: bool
-    due: tuple[int, ...]
-
-
-class Round(NamedTuple):
-    """What one player's losses may look at.
-
-    real, fake: (N, ...); in D's turn neither has a graph, in G's turn `fake` has G's.
-    noise: what `fake` was made from. conditions: of real and generated examples alike.
-    """
-
-    real: Tensor
-    fake: Tensor
-    noise: Array
-    conditions: tuple[Array, ...]
+ACROSS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.MinibatchDiscrimination, nn.MinibatchStdDev)
+"""Layers that look at the whole batch."""
 
 
 class GANTrainer:
@@ -66,17 +52,19 @@ class GANTrainer:
         noise_shape: of one draw from the prior, or its length.
         objective: a key of `OBJECTIVES`.
         regularizers: penalties on D.
+        extras_g, extras_d: further losses of each player.
+        transforms: of the gradients of each player, before Adam: (G's, D's).
+        game: how both move in one step, and not by turns: `tg.optim.games.RotationCorrection()`.
         lr, betas: of both players' Adam; `lr` is a number, or a pair (G's, D's): two time scales
-            (Heusel et al. 2017).
+            (Heusel et al., "GANs trained by a two time-scale update rule", 2017).
         d_steps: updates of D for each update of G.
         real_label: what D should say of real examples; below 1 smooths its labels.
-        instance_noise: standard deviation of noise on all that D sees, real or generated, which
-            falls to 0 in a straight line (Sonderby et al. 2017, section 3.3) within
-        instance_noise_steps: updates of D; 0 leaves it as it is.
+        instance_noise, instance_noise_steps: see `InstanceNoise`.
         one_batch: show D real and generated examples in one batch, which is faster; not for a D
-            with batch norm, whose statistics they must not share.
+            with layers `ACROSS` the batch, whose statistics they must not share.
         ema_decay: keep a moving average of G's weights and sample from it; 0 for none.
         classes: the players take labels (N,) below this as their condition; 0 for none.
+        undo: samples as the players see them to samples in the units of the data, on the host.
     """
 
     def __init__(
@@ -88,8 +76,12 @@ class GANTrainer:
         noise_shape: int | tuple[int, ...],
         objective: str = "non-saturating",
         regularizers: Sequence[Regularizer] = (),
+        extras_g: Sequence[Extra] = (),
+        extras_d: Sequence[Extra] = (),
         lr: Rate | tuple[Rate, Rate] = 2e-4,
         betas: tuple[float, float] = (0.5, 0.999),
+        transforms: tuple[Transforms, Transforms] = ((), ()),
+        game: optim.games.Game | None = None,
         d_steps: int = 1,
         real_label: float = 1.0,
         instance_noise: float = 0.0,
@@ -97,6 +89,7 @@ class GANTrainer:
         one_batch: bool = True,
         ema_decay: float = 0.0,
         classes: int = 0,
+        undo: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
         if objective not in OBJECTIVES:
             known = ", ".join(OBJECTIVES)
@@ -110,9 +103,11 @@ class GANTrainer:
                 f"GANTrainer: the objective {objective!r} has no labels to smooth; leave "
                 "real_label at 1."
             )
-        if not 0.0 <= instance_noise < float("inf"):
+        across = [type(m).__name__ for m in discriminator.modules() if isinstance(m, ACROSS)]
+        if one_batch and across:
             raise ValueError(
-                f"GANTrainer: instance_noise must be finite and at least 0, not {instance_noise}."
+                f"GANTrainer: {across[0]} in D would mix real and generated examples of one batch; "
+                "pass one_batch=False."
             )
         lr_g, lr_d = lr if isinstance(lr, tuple) else (lr, lr)
         self.generator = generator
@@ -121,14 +116,19 @@ class GANTrainer:
         self.noise_shape = (noise_shape,) if isinstance(noise_shape, int) else noise_shape
         self.objective = OBJECTIVES[objective]
         self.regularizers = tuple(regularizers)
+        self.extras_g, self.extras_d = tuple(extras_g), tuple(extras_d)
         self.d_steps = d_steps
         self.real_label = real_label
-        self.instance_noise = instance_noise
-        self.instance_noise_steps = instance_noise_steps
         self.one_batch = one_batch
         self.classes = classes
-        self.optimizer_g = optim.Adam(generator.named_parameters(), lr=lr_g, betas=betas)
-        self.optimizer_d = optim.Adam(discriminator.named_parameters(), lr=lr_d, betas=betas)
+        self.undo = undo
+        own_g, own_d = transforms
+        self.optimizer_g = optim.Adam(generator.named_parameters(), lr_g, betas, transforms=own_g)
+        self.optimizer_d = optim.Adam(
+            discriminator.named_parameters(), lr_d, betas, transforms=own_d
+        )
+        self.game = seated(game, self.optimizer_d, self.optimizer_g, d_steps)
+        self.blurred = InstanceNoise(instance_noise, instance_noise_steps, self.optimizer_d, rng)
         self.average = optim.ExponentialMovingAverage(generator, ema_decay) if ema_decay else None
         self.steps = 0
         self._losses: dict[str, Tensor] = {}
@@ -174,35 +174,38 @@ class GANTrainer:
         return BACKEND_OF[type(self.optimizer_d.params[0].data)]
 
     def _update(self, plan: Plan, batch: Array, *conditions: Array) -> dict[str, Tensor]:
-        losses = self.step_discriminator(batch, *conditions, due=plan.due)
-        if plan.update_generator:
-            losses |= self.step_generator(batch, *conditions)
-            if self.average is not None:
-                self.average.update()
+        if self.game is not None:
+            losses = step_jointly(self, batch, conditions, plan.due)
+        else:
+            losses = self.step_discriminator(batch, *conditions, due=plan.due)
+            if plan.update_generator:
+                losses |= self.step_generator(batch, *conditions)
+        if plan.update_generator and self.average is not None:
+            self.average.update()
         return losses
 
     def step_discriminator(
         self, real: Array, *conditions: Array, due: tuple[int, ...] = ()
     ) -> dict[str, Tensor]:
         """One update of D on (N, ...) real examples, with the penalties that are due."""
-        noise = self.noise(len(real))
         with no_grad():
-            fake = self.generator(Tensor(noise), *conditions)
-        seen = Round(Tensor(real), fake, noise, conditions)
-        terms = self.discriminator_terms(seen)
-        for i in due:
-            regularizer = self.regularizers[i]
-            penalty = regularizer(self._critic(conditions), real, fake.data, self.rng)
-            terms[f"penalty_{type(regularizer).__name__.lower()}"] = penalty * regularizer.every
-        return self._descend(self.optimizer_d, terms)
+            seen = self._round(real, conditions)
+        return self._descend(self.optimizer_d, self.terms_of_d(seen, due))
 
     def step_generator(self, real: Array, *conditions: Array) -> dict[str, Tensor]:
         """One update of G on as many fresh draws of noise as there are real examples."""
-        noise = self.noise(len(real))
-        fake = self.generator(Tensor(noise), *conditions)
-        return self._descend(
-            self.optimizer_g, self.generator_terms(Round(Tensor(real), fake, noise, conditions))
-        )
+        return self._descend(self.optimizer_g, self.terms_of_g(self._round(real, conditions)))
+
+    def terms_of_d(self, seen: Round, due: tuple[int, ...]) -> dict[str, Tensor]:
+        """All that D minimises: the terms below, the penalties that are due and the extras."""
+        terms = self.discriminator_terms(seen)
+        now = [self.regularizers[i] for i in due]
+        terms |= penalties(now, self._critic(seen.conditions), seen, self.rng)
+        return terms | {f"{e.name}_d": e(seen) for e in self.extras_d}
+
+    def terms_of_g(self, seen: Round) -> dict[str, Tensor]:
+        """All that G minimises."""
+        return self.generator_terms(seen) | {f"{e.name}_g": e(seen) for e in self.extras_g}
 
     def discriminator_terms(self, seen: Round) -> dict[str, Tensor]:
         """What D minimises the sum of, 0-d each, by name: `loss_d` is the objective's."""
@@ -212,16 +215,13 @@ class GANTrainer:
     def generator_terms(self, seen: Round) -> dict[str, Tensor]:
         """What G minimises the sum of, 0-d each, by name: `loss_g` is the objective's."""
         critic = self._critic(seen.conditions)
-        real = critic(self._blurred(seen.real)) if self.objective.relative else None
-        return {"loss_g": self.objective.generator(critic(self._blurred(seen.fake)), real)}
+        real = critic(self.blurred(seen.real)) if self.objective.relative else None
+        return {"loss_g": self.objective.generator(critic(self.blurred(seen.fake)), real)}
 
     @staticmethod
     def _descend(optimizer: optim.Optimizer, terms: dict[str, Tensor]) -> dict[str, Tensor]:
         """Update by the gradient of the terms' sum; returns them without their graphs."""
-        total, *more = terms.values()
-        for term in more:
-            total = total + term
-        optimizer.step(grad(total, optimizer.params))
+        optimizer.step(grad(total(terms), optimizer.params))
         return {name: term.detach() for name, term in terms.items()}
 
     # -- what D sees -------------------------------------------------------------------------------
@@ -233,29 +233,31 @@ class GANTrainer:
     def _logits(self, seen: Round) -> Tensor:
         """D of real examples, then of generated ones: (2N, 1)."""
         if not self.one_batch:
-            critic = self._critic(seen.conditions)
-            return concatenate([critic(self._blurred(x)) for x in (seen.real, seen.fake)])
+            return self._of_both(self._critic(seen.conditions), seen)
         xp = self.backend
         twice = tuple(xp.concatenate([c, c]) for c in seen.conditions)
-        return self._critic(twice)(self._blurred(concatenate([seen.real, seen.fake])))
+        return self._of_both(self._critic(twice), seen)
 
-    def _blurred(self, x: Tensor) -> Tensor:
-        """With instance noise."""
-        if not self.instance_noise:
-            return x
-        return x + self._noise_level(x.dtype) * self.rng.normal(x.shape, dtype=x.dtype)
+    def _of_both(self, layers: Callable[[Tensor], Tensor], seen: Round) -> Tensor:
+        """What layers say of real examples, then of generated ones: (2N, ...)."""
+        if self.one_batch:
+            return layers(self.blurred(concatenate([seen.real, seen.fake])))
+        return concatenate([layers(self.blurred(x)) for x in (seen.real, seen.fake)])
 
-    def _noise_level(self, dtype: Any) -> Any:
-        """The standard deviation in this step: a number, or where the device has it."""
-        if not self.instance_noise_steps:
-            return self.instance_noise
-        (level,) = self.backend.live(
-            lambda: (
-                self.instance_noise
-                * max(0.0, 1.0 - self.optimizer_d.steps / self.instance_noise_steps),
+    def _round(self, real: Array, conditions: tuple[Array, ...]) -> Round:
+        """Real examples, and as many generated from fresh noise."""
+        noise = self.noise(len(real))
+        return Round(Tensor(real), self._generated(noise, conditions, real), noise, conditions)
+
+    def _generated(self, noise: Array, conditions: tuple[Array, ...], real: Array) -> Tensor:
+        """G's examples, if they are like the real ones."""
+        fake = self.generator(Tensor(noise), *conditions)
+        if fake.shape != real.shape or fake.dtype != real.dtype:
+            raise ValueError(
+                f"GANTrainer.step: the generator gives {fake.dtype} of shape {fake.shape}, the "
+                f"batch is {real.dtype} of shape {real.shape}; give it an output like the batch."
             )
-        )
-        return level if isinstance(level, float) else level.astype(dtype)
+        return fake
 
     def _target(self, n: int) -> Array:
         """`real_label` for the first half of n logits and 0 for the rest: (n, 1), made once."""
@@ -274,11 +276,13 @@ class GANTrainer:
                 f"GANTrainer.step: the batch is {batch.dtype}, the weights are {wanted}; convert "
                 f"it with batch.astype({str(wanted)!r})."
             )
-        if len(conditions) != bool(self.classes):
+        m = self.discriminator.m if isinstance(self.discriminator, Packed) else 1
+        if len(batch) % m:
             raise ValueError(
-                f"GANTrainer.step: {len(conditions)} conditions beside the batch, and the players "
-                f"take {'labels (N,)' if self.classes else 'none'} (classes={self.classes})."
+                f"GANTrainer.step: packs of {m} do not divide a batch of {len(batch)}; take a "
+                f"multiple of {m}."
             )
+        check_conditions(conditions, len(batch), self.classes)
 
     # -- using what was learned --------------------------------------------------------------------
 
@@ -298,13 +302,22 @@ class GANTrainer:
         if self.classes and labels is None:
             labels = self.backend.arange(n) % self.classes
         conditions = () if labels is None else (labels,)
-        was_training = self.generator.training
-        self.generator.eval()
+        with self.evaluating():
+            samples = host(self.generator(Tensor(noise), *conditions).data)
+        return self.undo(samples) if self.undo else samples
+
+    @contextmanager
+    def evaluating(self) -> Iterator[None]:
+        """Inside, the players behave as in evaluation, G is the averaged one, none is recorded."""
+        before = [(player, player.training) for player in (self.generator, self.discriminator)]
+        for player, _ in before:
+            player.eval()
         try:
             with no_grad(), self.average.swapped() if self.average else nullcontext():
-                return host(self.generator(Tensor(noise), *conditions).data)
+                yield
         finally:
-            self.generator.train(was_training)
+            for player, training in before:
+                player.train(training)
 
     def state_dict(self) -> dict[str, Any]:
         """All that a continued run needs: arrays on the host, and plain numbers."""
@@ -316,12 +329,22 @@ class GANTrainer:
             "optimizer_g": self.optimizer_g.state_dict(),
             "optimizer_d": self.optimizer_d.state_dict(),
             **({"average": self.average.state_dict()} if self.average else {}),
+            **{name: extra.state_dict() for name, extra in self._remembering()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
         self.steps = int(state["steps"])
+        self._losses = {}  # of other steps
         for part in ("rng", "generator", "discriminator", "optimizer_g", "optimizer_d"):
             getattr(self, part).load_state_dict(state[part])
         if self.average:
             self.average.load_state_dict(state["average"])
+        for name, extra in self._remembering():
+            extra.load_state_dict(state[name])
+
+    def _remembering(self) -> list[tuple[str, Any]]:
+        """The extra losses and the game by their names in a state."""
+        extras = (("extra_g", self.extras_g), ("extra_d", self.extras_d))
+        found = [(f"{who}_{i}", e) for who, each in extras for i, e in enumerate(each)]
+        return [*found, ("game", self.game)] if self.game else found

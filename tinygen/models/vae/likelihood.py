@@ -17,13 +17,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...backend import BACKEND_OF, Array, host
-from ...ops import logsumexp
+from ...data import DataError
+from ...distributions import Normal
+from ...ops import logsumexp, reparameterised
 from ...primitive import no_grad
 from ...random import Generator
 from ...tensor import Tensor
 from .base import at_least
+from .decoded import Score, decoded_log_prob
 from .model import VAE
-from .objectives import View, log_weights
 
 __all__ = ["Bounds", "importance_sampled"]
 
@@ -79,6 +81,7 @@ def importance_sampled(
 
     Raises:
         ValueError: k below 1, or one that does not divide `samples`.
+        DataError: x is not (N, D) with N at least 1, or has values that p(x | z) cannot have.
     """
     at_least("importance_sampled", samples=(samples, 1), rows=(rows, 1))
     wanted = sorted({*also, samples})
@@ -88,6 +91,11 @@ def importance_sampled(
                 f"importance_sampled: {samples} samples do not divide into groups of {k}; take a "
                 f"multiple of it."
             )
+    if x.ndim != 2 or len(x) == 0:
+        raise DataError(
+            f"importance_sampled: x has shape {tuple(x.shape)}; give rows (N, D), N at least 1."
+        )
+    model.output.check(host(x), "importance_sampled: x")
     was_training = model.training
     model.eval()
     try:
@@ -107,18 +115,39 @@ def _streamed_log_weights(
     One number is kept of each pair; all else that a pair needs is there for `rows` of them only.
     """
     xp = BACKEND_OF[type(x)]
+    log_prob = decoded_log_prob(model)
     at_once = min(samples, rows)
     n = max(1, rows // at_once)
     for start in range(0, len(x), n):
-        part = slice(start, start + n)
-        target = Tensor(x[part])
-        view = View(target, target, None if labels is None else labels[part])
-        q = model.posterior(view.seen, view.labels)
+        target = x[start : start + n]
+        known = None if labels is None else labels[start : start + n]
+        q = model.posterior(Tensor(target), known)
         log_w = xp.empty((len(target), samples), dtype=x.dtype)
         for done in range(0, samples, at_once):
-            z = q.sample(rng, min(at_once, samples - done))
-            log_w[:, done : done + at_once] = log_weights(model, view, q, z).data
+            part = slice(done, done + at_once)
+            log_w[:, part] = _log_weights(log_prob, q, target, known, rng, log_w[:, part].shape)
         yield log_w
+
+
+def _log_weights(
+    log_prob: Score,
+    q: Normal,
+    x: Array,
+    labels: Array | None,
+    rng: Generator,
+    shape: tuple[int, int],
+) -> Array:
+    """log p(x | z_i) + log p(z_i) - log q(z_i | x) of k draws for each example: shape = (n, k).
+
+    With z = mean + std * noise, the last two make (|noise|^2 - |z|^2 + sum of log-variances) / 2.
+    """
+    mean, log_variance = q.mean.data[:, None], q.log_variance.data[:, None]
+    noise = rng.normal((*shape, mean.shape[-1]), dtype=mean.dtype)
+    z = reparameterised(mean, log_variance, noise)
+    xp = BACKEND_OF[type(x)]
+    ratio = xp.sum_products(noise, noise, (2,)) - xp.sum_products(z, z, (2,))
+    ratio += xp.sum(log_variance, 2)
+    return log_prob(x, labels, z) + 0.5 * ratio
 
 
 def _bound(log_w: Array, k: int) -> np.ndarray:

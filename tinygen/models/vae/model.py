@@ -77,10 +77,14 @@ class VAE(nn.Module):
         """
         if z.ndim == 2:
             return self.output.distribution(self.decoder(self._with_labels(z, labels)))
+        decoded = self.decoder(self.decoder_rows(z, labels))
+        return self.output.distribution(reshape(decoded, (*z.shape[:2], decoded.shape[-1])))
+
+    def decoder_rows(self, z: Any, labels: Array | None = None) -> Any:
+        """What the decoder takes for k draws of each row: z (N, k, latent) to N * k rows."""
         n, k, latent = z.shape
         repeated = None if labels is None else labels.repeat(k)
-        decoded = self.decoder(self._with_labels(reshape(z, (n * k, latent)), repeated))
-        return self.output.distribution(reshape(decoded, (n, k, decoded.shape[-1])))
+        return self._with_labels(reshape(z, (n * k, latent)), repeated)
 
     def _with_labels(self, rows: Any, labels: Array | None) -> Any:
         if (labels is None) != (self.classes == 0):
