@@ -131,12 +131,13 @@ def test_runs_are_numbered_and_never_overwritten(run):
 
 
 def test_settings_are_read_as_what_they_are(run):
-    given = {"lr": "1e-3", "generator": "4,5", "discriminator": "", "loss": "minimax", "noise": "3",
-             "slope": "0.1", "real_label": "0.9", "d_steps": "2", "output": "sigmoid"}  # fmt: skip
+    given = {"lr": "1e-3", "generator": "4,5", "discriminator": "", "objective": "minimax",
+             "noise": "3", "slope": "0.1", "real_label": "0.9", "d_steps": "2",
+             "output": "sigmoid"}  # fmt: skip
     assert run.train(*(x for k, v in given.items() for x in ("--set", f"{k}={v}"))).code == 0
     config = json.loads(Path("runs/gan-digits-1/config.json").read_bytes())
     assert {k: config[k] for k in given} == {
-        "lr": 1e-3, "generator": [4, 5], "discriminator": [], "loss": "minimax", "noise": 3,
+        "lr": 1e-3, "generator": [4, 5], "discriminator": [], "objective": "minimax", "noise": 3,
         "slope": 0.1, "real_label": 0.9, "d_steps": 2, "output": "sigmoid",
     }  # fmt: skip
     weights = load_file("runs/gan-digits-1/checkpoints/step-000004/arrays.safetensors")

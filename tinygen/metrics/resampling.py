@@ -13,6 +13,7 @@ statistics are of equally many examples, so that a bias that depends on their nu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -30,13 +31,18 @@ T_QUANTILE = 2.262
 def bootstrap(
     statistic: Callable[..., float], *sets: np.ndarray, seed: int, resamples: int = RESAMPLES
 ) -> Estimate:
-    """Of a smooth statistic of one or more independent sets of rows; a percentile interval."""
+    """Of a smooth statistic of one or more independent sets of rows; a percentile interval.
+
+    There is none where a resample's statistic is not finite.
+    """
     _check("bootstrap", sets, at_least=2)
     rng = np.random.RandomState(seed % 2**32)
     found = np.array([
         statistic(*(rows[rng.randint(0, len(rows), len(rows))] for rows in sets))
         for _ in range(resamples)
     ])  # fmt: skip
+    if not np.isfinite(found).all():
+        return Estimate(float(statistic(*sets)), math.nan, math.nan, math.nan)
     low, high = np.quantile(found, [0.025, 0.975])
     return Estimate(float(statistic(*sets)), float(found.std(ddof=1)), float(low), float(high))
 

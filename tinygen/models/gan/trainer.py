@@ -323,6 +323,7 @@ class GANTrainer:
         """All that a continued run needs: arrays on the host, and plain numbers."""
         return {
             "steps": self.steps,
+            "losses": {name: host(loss.data) for name, loss in self._losses.items()},
             "rng": self.rng.state_dict(),
             "generator": self.generator.state_dict(),
             "discriminator": self.discriminator.state_dict(),
@@ -335,7 +336,8 @@ class GANTrainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue where `state_dict` was taken."""
         self.steps = int(state["steps"])
-        self._losses = {}  # of other steps
+        from_host = self.backend.from_host
+        self._losses = {name: Tensor(from_host(loss)) for name, loss in state["losses"].items()}
         for part in ("rng", "generator", "discriminator", "optimizer_g", "optimizer_d"):
             getattr(self, part).load_state_dict(state[part])
         if self.average:
