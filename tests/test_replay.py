@@ -230,6 +230,7 @@ def test_on_the_processor_it_says_what_it_needs():
         dense().capture()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gan", "dcgan"])
 def test_a_captured_run_ends_as_a_run_does(name, device, tmp_path, monkeypatch):
     """`--set capture=true`, through the command; the watch for a nan looks into it all the same."""

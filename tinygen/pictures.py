@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["bars", "film_bytes", "image_grid", "png_bytes", "point_cloud"]
+__all__ = ["bars", "film_bytes", "image_grid", "png_bytes", "point_cloud", "side_by_side"]
 
 FRAME_MS = 400
 LAST_FRAME_MS = 2_500
@@ -88,6 +88,22 @@ def bars(values: np.ndarray, *, size: int = 480) -> Image.Image:
         top = size // 2 - round(float(height) * scale)
         draw.rectangle((left, top, max(left, right - 2), size // 2), fill=(31, 90, 200))
     return picture
+
+
+def side_by_side(pictures: Mapping[str, bytes]) -> Image.Image:
+    """PNGs in a row, each under its name."""
+    from PIL import Image, ImageDraw
+
+    opened = [Image.open(io.BytesIO(png)).convert("RGB") for png in pictures.values()]
+    heading, gap = 16, 8
+    width = sum(picture.width + gap for picture in opened) - gap
+    row = Image.new("RGB", (width, heading + max(p.height for p in opened)), "white")
+    left = 0
+    for name, picture in zip(pictures, opened, strict=True):
+        ImageDraw.Draw(row).text((left + 2, 2), name, fill="black")
+        row.paste(picture, (left, heading))
+        left += picture.width + gap
+    return row
 
 
 def png_bytes(picture: Image.Image) -> bytes:

@@ -32,6 +32,9 @@ def test_two_recipes_and_two_seeds_leave_runs_a_table_and_a_report(run):
         assert entry["failure"] == ""
         assert set(entry["measures"]) == set(content["real_data"])
         look(f"both/{entry['folder']}/samples/step-{entry['steps']:06d}.png")
+    (one, _), _ = look(next(Path("both/vae-seed-0/samples").iterdir()))
+    (both, _), _ = look("both/samples.png")
+    assert both > 2 * one
     page = Path("both/report.html").read_text()
     assert all(name in page for name in ("vae-seed-0", "gan-seed-1"))
     assert run("sample", "both/vae-seed-1", "-n", 4, "--out", "four.npz").code == 0

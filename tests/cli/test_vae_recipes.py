@@ -54,6 +54,7 @@ def test_a_run_leaves_pictures_measures_and_a_model_to_sample(run, name):
     assert run("sample", folder, "--interpolate", 2, "--out", "paths.png").code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_resumes_bit_for_bit(run, name):
     assert run("train", name, "--steps", 6, "--out", "whole", *SMALL).code == 0

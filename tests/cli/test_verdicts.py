@@ -165,6 +165,7 @@ def test_a_checkpoint_without_a_verdict_is_gone_on_with():
     recipe.build(config).load_state_dict(state)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "recipe", [name for name, r in recipes.RECIPES.items() if hasattr(r.defaults, "watch_every")]
 )

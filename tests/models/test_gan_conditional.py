@@ -103,6 +103,7 @@ def test_a_step_never_waits_and_uploads_only_the_numbers_of_its_draws(kind):
     assert max(cost.launches for cost in spent[3:]) <= max(cost.launches for cost in spent[:3])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{}, FULL], ids=["plain", "all"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_replayed_steps_are_steps(kind, options, device):

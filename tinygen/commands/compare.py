@@ -14,6 +14,7 @@ from .. import recipes, runs
 from ..compare import Entry, Field, contest, folder_name, render
 from ..config import ConfigError
 from ..data import LOADERS, load, located
+from ..pictures import png_bytes, side_by_side
 from ..random import Generator
 from ..reports import read_run, report
 from ..runs.files import explained
@@ -100,7 +101,7 @@ def _check(name: str, settings: dict[str, str]) -> None:
 def _leave(
     out: Path, budget: float, entries: list[Entry], real: dict[str, float], table: str
 ) -> None:
-    """The numbers, the table, and one page about the first runs of each recipe."""
+    """The numbers, the table, samples side by side, and a page about the first of the runs."""
     facts = {k: v for k, v in runs.environment().items() if k != "command"}
     results = {
         "environment": facts,
@@ -114,6 +115,19 @@ def _leave(
     if shown:
         page = report([read_run(out / folder_name(e.recipe, e.seed)) for e in shown])
         runs.write_file(out / "report.html", page)
+    drawn = _last_samples(out, entries)
+    if drawn:
+        runs.write_file(out / "samples.png", png_bytes(side_by_side(drawn)))
+
+
+def _last_samples(out: Path, entries: list[Entry]) -> dict[str, bytes]:
+    """The first run's of each recipe, by its name."""
+    found: dict[str, bytes] = {}
+    for entry in entries:
+        drawn = sorted((out / folder_name(entry.recipe, entry.seed) / "samples").glob("*.png"))
+        if drawn and entry.recipe not in found:
+            found[entry.recipe] = drawn[-1].read_bytes()
+    return found
 
 
 def _seconds(text: str) -> float:

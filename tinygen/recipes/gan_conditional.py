@@ -29,7 +29,7 @@ from ..models.gan import (
 from ..optim.optimizer import Schedule
 from ..optim.schedules import linear
 from ..random import Generator
-from .gan import MNIST, adversarial, trainer_options
+from .gan import MIXTURE, adversarial, trainer_options
 from .gan_conditional_settings import (
     ACGANConfig,
     BiGANConfig,
@@ -297,9 +297,14 @@ def _code_grids(codes: Codes) -> list[np.ndarray]:
     return grids
 
 
-MIXTURE: dict[str, Any] = {"steps": 20_000, "batch": 256, "noise": 16, "penalty_weight": 0.1}
 WIDER = {"lr": 3e-3, "latent": 16, "penalty_weight": 1.0}
-ON_ALL = {"mnist": MNIST, "fashion-mnist": MNIST, "ring": MIXTURE, "grid": MIXTURE}
+LONGER = {"steps": 30_000}
+ON_ALL: dict[str, dict[str, Any]] = {
+    "mnist": LONGER,
+    "fashion-mnist": LONGER,
+    "ring": MIXTURE,
+    "grid": MIXTURE,
+}
 
 RECIPES = (
     Recipe(
@@ -321,7 +326,7 @@ RECIPES = (
         "InfoGAN: codes that D can read off samples, found without labels (2016)",
         InfoGANConfig(),
         build_infogan,
-        {"mnist": {"steps": 30_000}, "fashion-mnist": {"steps": 30_000}},
+        {"mnist": LONGER, "fashion-mnist": LONGER},
     ),
     Recipe(
         "bigan",
