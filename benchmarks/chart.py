@@ -70,6 +70,9 @@ def scaling(curves: list[dict[str, Any]]) -> bytes:
             panel.set_title(f"{curve['what']}\nexponent {exponent:.2f}", fontsize=9)
             panel.set_xticks(curve["sizes"], [str(size) for size in curve["sizes"]])
             panel.set_xticks([], minor=True)
+            panel.set_ylim(min(curve[name]) / 2, 2 * max(curve[name]))  # a flat line looks flat
+            panel.yaxis.set_major_formatter("{x:g}")
+            panel.yaxis.set_minor_formatter("")
             panel.tick_params(labelsize=8)
             panel.set_ylabel(label)
     return _png(figure)
