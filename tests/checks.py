@@ -67,3 +67,23 @@ def assert_same(a: Any, b: Any) -> None:
     assert expected.keys() == found.keys()
     for name, value in found.items():
         np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+def assert_replays(plain: Any, captured: Any, batches: Iterable[tuple]) -> None:
+    """Two equal trainers, one of which replays its steps: the same results and states."""
+    captured.capture()
+    for batch in batches:
+        expected, found = plain.step(*batch), captured.step(*batch)
+        assert {k: v.item() for k, v in expected.items()} == {k: v.item() for k, v in found.items()}
+    assert_same(plain, captured)
+
+
+def assert_resumes(straight: Any, fresh: Any, batches: list[tuple]) -> None:
+    """A trainer that is given the state of another in the middle ends as that one does."""
+    half = len(batches) // 2
+    for batch in batches[:half]:
+        straight.step(*batch)
+    fresh.load_state_dict(straight.state_dict())
+    for batch in batches[half:]:
+        straight.step(*batch), fresh.step(*batch)
+    assert_same(straight, fresh)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import strict
-from checks import assert_same
+from checks import assert_replays, assert_resumes
 from gan_relatives import BATCH, CLASSES, CODES, FEATURES, KINDS, NOISE, batches, make, two_headed
 
 import tinygen as tg
@@ -108,11 +108,7 @@ def test_a_step_never_waits_and_uploads_only_the_numbers_of_its_draws(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_replayed_steps_are_steps(kind, options, device):
     plain, captured = make(kind, **options), make(kind, **options)
-    captured.capture()
-    for batch in batches(kind, device, 12):
-        expected, found = plain.step(*batch), captured.step(*batch)
-        assert {k: v.item() for k, v in found.items()} == {k: v.item() for k, v in expected.items()}
-    assert_same(plain, captured)
+    assert_replays(plain, captured, batches(kind, device, 12))
     np.testing.assert_array_equal(plain.sample(5), captured.sample(5))
 
 
@@ -131,15 +127,8 @@ def test_a_replayed_step_is_one_upload_and_no_wait(kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_fresh_trainer_continues_bit_for_bit(kind, backend):
-    data = batches(kind, backend, 7)
-    straight = make(kind, **FULL)
-    for batch in data[:3]:
-        straight.step(*batch)
-    resumed = make(kind, seed=77, **FULL)
-    resumed.load_state_dict(straight.state_dict())
-    for batch in data[3:]:
-        straight.step(*batch), resumed.step(*batch)
-    assert_same(straight, resumed)
+    straight, resumed = make(kind, **FULL), make(kind, seed=77, **FULL)
+    assert_resumes(straight, resumed, batches(kind, backend, 7))
     np.testing.assert_array_equal(straight.sample(5), resumed.sample(5))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import strict
-from checks import assert_same
+from checks import assert_replays, assert_resumes
 
 import tinygen as tg
 from tinygen import nn
@@ -206,24 +206,13 @@ def test_a_step_never_waits_for_the_device(name):
 
 @by_trainer
 def test_replayed_steps_are_steps(name, device):
-    plain, captured = TRAINERS[name](), TRAINERS[name]()
-    captured.capture()
-    for batch in batches(device, 9):
-        expected, found = plain.step(batch), captured.step(batch)
-        assert {k: v.item() for k, v in expected.items()} == {k: v.item() for k, v in found.items()}
-    assert_same(plain, captured)
+    assert_replays(TRAINERS[name](), TRAINERS[name](), [(x,) for x in batches(device, 9)])
 
 
 @by_trainer
 def test_a_fresh_trainer_continues_bit_for_bit(name, backend):
-    straight, resumed = TRAINERS[name](), TRAINERS[name](seed=7)
-    data = batches(backend, 6)
-    for batch in data[:3]:
-        straight.step(batch)
-    resumed.load_state_dict(straight.state_dict())
-    for batch in data[3:]:
-        straight.step(batch), resumed.step(batch)
-    assert_same(straight, resumed)
+    data = [(x,) for x in batches(backend, 6)]
+    assert_resumes(TRAINERS[name](), TRAINERS[name](seed=7), data)
 
 
 def test_labels_go_to_both_players(backend):

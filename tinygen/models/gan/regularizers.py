@@ -118,12 +118,16 @@ class DRAGAN(Regularizer):
 def penalties(
     due: Sequence[Regularizer], critic: Critic, seen: Round, rng: Generator
 ) -> dict[str, Tensor]:
-    """What D minimises besides, 0-d each, by name, in a step in which these are due."""
+    """What D minimises besides, 0-d each, by name, in a step in which these are due.
+
+    Those of one class have one name, and are added up.
+    """
     real, fake = (x if x.requires_grad else x.data for x in (seen.real, seen.fake))
-    found = {}
+    found: dict[str, Tensor] = {}
     for regularizer in due:
-        penalty = regularizer(critic, real, fake, rng)
-        found[f"penalty_{type(regularizer).__name__.lower()}"] = penalty * regularizer.every
+        name = f"penalty_{type(regularizer).__name__.lower()}"
+        penalty = regularizer(critic, real, fake, rng) * regularizer.every
+        found[name] = found[name] + penalty if name in found else penalty
     return found
 
 
