@@ -9,6 +9,7 @@ tinygen/reproduce/modes.py.
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -46,7 +47,7 @@ def variants(mixture: str) -> dict[str, Mapping[str, Any]]:
     }
 
 
-RATES = (1e-4, 3e-4, 1e-3)
+RATES = (1e-4, 3e-4, 1e-3, 3e-3)
 
 
 def tuning() -> Iterator[dict[str, Any]]:
@@ -89,8 +90,9 @@ def _best(tried: Sequence[tuple[tuple[float, float], dict[str, Any]]]) -> dict[s
 
 
 def rank(trained: Trained) -> tuple[float, float]:
-    """Modes first, then the share of high quality: what the row is judged by."""
-    return trained.coverage.modes, trained.coverage.high_quality
+    """Modes first, then how evenly they are filled: the reverse KL, with its sign changed."""
+    kl = trained.coverage.reverse_kl
+    return trained.coverage.modes, -math.inf if math.isnan(kl) else -kl
 
 
 def table(mixture: str, found: Mapping[str, Sequence[Trained]], seconds: float) -> str:

@@ -38,7 +38,7 @@ TUNED: Mapping[str, Mapping[str, float]] = {
     "grid": {"lr": 1e-3, "d_lr": 1e-3, "beta1": 0.0},
 }
 """The plain GAN's best settings by `python -m benchmarks.gan_ablation --tune --seconds 16`: of the
-rates 1e-4, 3e-4 and 1e-3 for each player, then without momentum."""
+rates 1e-4, 3e-4, 1e-3 and 3e-3 for each player, then without momentum."""
 
 
 class Trained(NamedTuple):
