@@ -77,7 +77,7 @@ def test_each_variant_lacks_one_part_of_the_recipe(instant, monkeypatch, tmp_pat
     for name, settings in gan_ablation.WITHOUT.items():
         changed = recipes.resolve(recipes.find("gan-grid"), settings)
         assert (changed == recipe) == (name == "the recipe")
-    text = (tmp_path / "gan-stability-ablation.md").read_text()
+    text = (tmp_path / "gan-ablation.md").read_text()
     assert "grid: 8 s of processor time each, 2 seeds" in text
     assert text.count("| 25.0 +- 0.0 | 55.0 +- 5.0 | 0.000 +- 0.000 |") == len(
         gan_ablation.variants("grid")
