@@ -64,7 +64,8 @@ class _BatchNorm(_Affine):
         if count < 2:
             raise ValueError(
                 f"{self!r}: needs more than one value per channel to take a mean of, the input "
-                f"{x.shape} has {count}; use a larger batch, or eval()."
+                f"{x.shape} has {count}; use a larger batch, or, to use a trained model, call "
+                "model.eval() before model(x)."
             )
         y, batch_mean, squares = ops.batch_norm(x, self.weight, self.bias, self.eps)
         if self.training and mean is not None:
