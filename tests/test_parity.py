@@ -16,7 +16,7 @@ SMALL = {
     "noise": 5, "hidden": (16,), "latent": 3,
 }  # fmt: skip
 STEPS = 20
-STEPS_OF = {"rbm": 3, "rbm-gaussian": 3, "dbn": 3}
+STEPS_OF = {"rbm": 3, "rbm-gaussian": 3, "dbn": 3, "beam": 3, "amortised-cd": 3, "rbm-prior-gan": 3}
 """Fewer where states are drawn: rounding that moves a probability across its uniform number changes
 a whole unit, and with it all that follows."""
 SETTINGS_OF = {"hinge": {"lr": 1e-5}, "sngan": {"lr": 1e-5}}
