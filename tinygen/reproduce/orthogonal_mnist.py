@@ -77,7 +77,7 @@ def after_all_tasks(seed: int, quick: bool, past: OrthogonalToPast | None) -> li
     optimizer = SGD(net.named_parameters(), lr=0.01, transforms=[past] if past else [])
     count, epochs = (2_000, 1) if quick else (len(data.rows), 5)
     for order in orders:
-        rows = data.rows[:count, order]
+        rows = data.rows[:count].take(order, axis=1)  # in C order, unlike [:count, order]
         loader = BatchLoader((rows, data.labels[:count]), 100, rng)
         for _ in range(epochs):
             epoch(net, optimizer, loader)
