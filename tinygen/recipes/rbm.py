@@ -76,7 +76,7 @@ def build_rbm(config: RBMConfig) -> Experiment:
     random = streams(config)
     data = load(config.data, random["data"])
     rows, test = _binary(data, "rbm")
-    return _one(config, data, rows, test, Bernoulli, random)
+    return _one(config, data, rows, test, Bernoulli, random, _thresholded)
 
 
 def build_gaussian(config: RBMConfig) -> Experiment:
@@ -86,8 +86,14 @@ def build_gaussian(config: RBMConfig) -> Experiment:
     rows, test = data.flat()
     # A tenth of the whole variance is added, or pixels that hardly vary would rule the energy.
     mean, scale = rows.mean(0), np.sqrt(rows.var(0) + 0.1 * rows.var()) + 1e-12
-    train, held = (rows - mean) / scale, (test - mean) / scale
-    return _one(config, data, train, held, Gaussian, random, lambda z: z * scale + mean)
+
+    def standardised(rows: np.ndarray) -> np.ndarray:
+        return (rows - mean) / scale
+
+    return _one(
+        config, data, standardised(rows), standardised(test), Gaussian, random, standardised,
+        restore=lambda z: z * scale + mean,
+    )  # fmt: skip
 
 
 def build_dbn(config: DBNConfig) -> Experiment:
@@ -113,7 +119,7 @@ def build_dbn(config: DBNConfig) -> Experiment:
         shown = {"samples": picture(trainer.sample(SHOWN))}
         return {**shown, **_filters(dbn.rbms[0], data)}
 
-    return _experiment(config, trainer, data, rows, random, draw)
+    return _experiment(config, trainer, data, rows, random, draw, _thresholded)
 
 
 def _negative(config: RBMConfig) -> NegativeSampler:
@@ -137,9 +143,13 @@ def _one(
     test: np.ndarray,
     units: type[Bernoulli] | type[Gaussian],
     random: dict[str, Generator],
+    inputs: Callable[[np.ndarray], np.ndarray],
     restore: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
 ) -> Experiment:
-    """One RBM on rows (N, n_features), of which `restore` makes rows in the data's units."""
+    """One RBM on rows (N, n_features), of which `restore` makes rows in the data's units.
+
+    `inputs` is its inverse, as near as there is one.
+    """
     place = random["noise"].backend.from_host
     with use_device(config.device):
         visible = units(data.n_features)
@@ -174,7 +184,7 @@ def _one(
         return float(found.mean())
 
     return _experiment(
-        config, trainer, data, rows, random, draw, Score("pseudo_log_likelihood", score)
+        config, trainer, data, rows, random, draw, inputs, Score("pseudo_log_likelihood", score)
     )
 
 
@@ -195,6 +205,7 @@ def _experiment(
     rows: np.ndarray,
     random: dict[str, Generator],
     draw: Callable[[], Mapping[str, bytes]],
+    inputs: Callable[[np.ndarray], np.ndarray],
     score: Score | None = None,
 ) -> Experiment:
     backend = random["noise"].backend
@@ -208,6 +219,7 @@ def _experiment(
         streams=random,
         device=config.device,
         score=score,
+        inputs=inputs,
     )
 
 
@@ -219,7 +231,11 @@ def _binary(data: Dataset, recipe: str) -> tuple[np.ndarray, np.ndarray]:
             f"shape {data.shape}: take rbm-gaussian for these."
         )
     train, test = data.flat()
-    return (train > 0.5).astype("float32"), (test > 0.5).astype("float32")
+    return _thresholded(train), _thresholded(test)
+
+
+def _thresholded(rows: np.ndarray) -> np.ndarray:
+    return (rows > 0.5).astype("float32")
 
 
 def _as_images(rows: np.ndarray, data: Dataset) -> np.ndarray:
