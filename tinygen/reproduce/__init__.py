@@ -1,12 +1,36 @@
 """Published results, run again with their protocol and judged: `tinygen reproduce NAME`."""
 
-from . import games, modes, orthogonal, orthogonal_mnist, prdc, rbm, rbm_small, stacked, vae
+from . import (
+    anomaly,
+    filling,
+    games,
+    modes,
+    orthogonal,
+    orthogonal_mnist,
+    prdc,
+    rbm,
+    rbm_small,
+    stacked,
+    vae,
+)
 from .row import Outcome, Row, Verdict, reproduce
 
 __all__ = ["ROWS", "Outcome", "Row", "Verdict", "reproduce"]
 
 ROWS = {
     row.name: row
-    for family in (rbm, rbm_small, vae, prdc, modes, games, orthogonal, orthogonal_mnist, stacked)
+    for family in (
+        rbm,
+        rbm_small,
+        vae,
+        prdc,
+        modes,
+        games,
+        orthogonal,
+        orthogonal_mnist,
+        stacked,
+        filling,
+        anomaly,
+    )
     for row in family.ROWS
 }
