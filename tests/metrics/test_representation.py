@@ -94,7 +94,7 @@ def test_an_outlier_is_judged_without_the_training_examples_of_its_class():
 
 def test_few_labels_take_each_class_in_turn():
     labels = np.array([2, 2, 2, 0, 1, 0, 1, 2])
-    order = classification._by_turns(labels)
+    order = classification.by_turns(labels)
     assert sorted(order) == list(range(8))
     assert labels[order].tolist() == [0, 1, 2, 0, 1, 2, 2, 2]
 

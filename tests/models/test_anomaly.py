@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from rbm_cases import make_rbm
 
 from tinygen import Generator, recipes
 from tinygen.models import anomaly
 from tinygen.models.gan import BiGANTrainer, mlp
+from tinygen.models.rbm import log_likelihood
 
 SCORES = {
     "rbm": lambda t, x: anomaly.free_energy(t.rbm, x),
@@ -47,10 +49,6 @@ def test_the_bigan_score_by_hand():
 
 
 def test_free_energies_differ_as_log_probabilities_do():
-    from rbm_cases import make_rbm  # noqa: PLC0415
-
-    from tinygen.models.rbm import log_likelihood
-
     rbm = make_rbm()
     states = rbm.arrays().visible.states(0, 8)
     scores = anomaly.free_energy(rbm, states)

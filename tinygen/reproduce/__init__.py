@@ -8,6 +8,7 @@ from . import (
     orthogonal,
     orthogonal_mnist,
     prdc,
+    pretraining,
     rbm,
     rbm_small,
     stacked,
@@ -31,6 +32,7 @@ ROWS = {
         stacked,
         filling,
         anomaly,
+        pretraining,
     )
     for row in family.ROWS
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -33,7 +34,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 def scores(normal: np.ndarray, seed: int, quick: bool) -> dict[str, Score]:
     """Each model, trained on normal rows alone; from rows (N, D) to (N,)."""
     steps = 200 if quick else 10_000
-    size = {"hidden": 64, "latent": 8} if quick else {"hidden": 256, "latent": 32}
+    size: dict[str, Any] = {"hidden": 64, "latent": 8} if quick else {"hidden": 256, "latent": 32}
     binary = (normal > 0.5).astype("float32")
     rbm = rbm_of(binary, hidden=2 * size["hidden"], steps=steps, seed=seed).rbm
     vae = vae_of(normal, **size, steps=steps, seed=seed).model

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from statistics import median
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,7 @@ Fillers = dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]]
 
 
 def fillers(
-    train: np.ndarray, steps: int, size: dict[str, int], seed: int, binary: bool
+    train: np.ndarray, steps: int, size: dict[str, Any], seed: int, binary: bool
 ) -> Fillers:
     """A model of each family, trained on rows; each from (values, known) to what it fills in."""
     rng = Generator(seed, stream=3, device="cpu")
@@ -60,7 +61,7 @@ def images(seed: int, quick: bool) -> dict[str, float]:
     test = test[np.random.RandomState(seed).permutation(len(test))[:FILLED]]
     known = np.ones((len(test), *data.shape), "float32")
     known[:, data.shape[0] // 2 :] = 0.0
-    size = {"hidden": 64, "latent": 8} if quick else {"hidden": 256, "latent": 32}
+    size: dict[str, Any] = {"hidden": 64, "latent": 8} if quick else {"hidden": 256, "latent": 32}
     fill = fillers(train, 500 if quick else 10_000, size, seed, binary=True)
     return errors_over_mean_fill(train, test, known.reshape(test.shape), fill)
 
@@ -72,7 +73,7 @@ def table(seed: int, quick: bool) -> dict[str, float]:
     mean, std = stored.data[kept].mean(0), stored.data[kept].std(0)
     train, test = (((stored.data[i] - mean) / std).astype("float32") for i in (kept, held))
     known = (np.random.RandomState(seed).random(test.shape) > 0.3).astype("float32")
-    size = {"hidden": 64, "latent": 8}
+    size: dict[str, Any] = {"hidden": 64, "latent": 8}
     fill = fillers(train, 300 if quick else 3_000, size, seed, binary=False)
     return errors_over_mean_fill(train, test, known, fill)
 

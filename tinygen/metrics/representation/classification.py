@@ -7,7 +7,7 @@ import numpy as np
 from .estimators import fitted, sklearn
 from .view import View
 
-__all__ = ["few_labels", "linear_probe", "nearest_neighbours"]
+__all__ = ["by_turns", "few_labels", "linear_probe", "nearest_neighbours"]
 
 STRENGTHS = (1.0, 10.0, 100.0)
 """C of the logistic regression: a third of the training examples chooses."""
@@ -40,7 +40,7 @@ def few_labels(view: View) -> dict[str, float]:
     """Logistic regression on 10, 100 and 1000 labelled examples, as many of each class as there
     can be, where there are that many; the features may have seen all others without labels."""
     found = {}
-    turns = _by_turns(view.fit_labels)
+    turns = by_turns(view.fit_labels)
     for n in LABELS:
         if view.n_classes <= n <= len(turns):
             chosen = turns[:n]
@@ -51,7 +51,7 @@ def few_labels(view: View) -> dict[str, float]:
     return found
 
 
-def _by_turns(labels: np.ndarray) -> np.ndarray:
+def by_turns(labels: np.ndarray) -> np.ndarray:
     """Numbers of the examples, a first one of each class, then a second, ..."""
     order = np.argsort(labels, kind="stable")
     ranks = np.empty(len(labels), int)
