@@ -2,7 +2,9 @@
 
 from . import (
     anomaly,
+    augmentation,
     filling,
+    from_decoder,
     games,
     modes,
     orthogonal,
@@ -33,6 +35,8 @@ ROWS = {
         filling,
         anomaly,
         pretraining,
+        from_decoder,
+        augmentation,
     )
     for row in family.ROWS
 }
