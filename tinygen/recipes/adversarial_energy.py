@@ -19,7 +19,7 @@ from ..models.adversarial_energy import (
 from ..models.gan import mlp
 from ..models.rbm import Bernoulli, ContrastiveDivergence, NegativeSampler
 from ..random import Generator
-from .rbm import SHOWN, RBMConfig, binary_rows, negative_phase, one_rbm
+from .rbm import SHOWN, RBMConfig, binary_rows, negative_phase, one_rbm, thresholded
 from .recipe import WIDEST, Experiment, Recipe, picture_maker, streams
 
 __all__ = ["RECIPES", "AmortisedConfig", "BEAMConfig"]
@@ -68,7 +68,7 @@ def build_beam(config: BEAMConfig) -> Experiment:
         critic = NearestNeighbourCritic(config.neighbours, config.softness)
         against = {"adversary": critic, "gamma": config.gamma, "projected": config.projected}
     kind = partial(AdversarialEnergyTrainer, negative_sampler=negative_phase(config), **against)
-    return one_rbm(config, data, rows, test, Bernoulli, random, kind=kind)
+    return one_rbm(config, data, rows, test, Bernoulli, random, thresholded, kind=kind)
 
 
 def build_amortised(config: AmortisedConfig) -> Experiment:
@@ -83,7 +83,7 @@ def build_amortised(config: AmortisedConfig) -> Experiment:
         if config.negative == "mixture":
             negative = MixtureSampler([generator, ContrastiveDivergence(config.k)])
     kind = partial(AdversarialEnergyTrainer, negative_sampler=negative)
-    experiment = one_rbm(config, data, rows, test, Bernoulli, random, kind=kind)
+    experiment = one_rbm(config, data, rows, test, Bernoulli, random, thresholded, kind=kind)
     of_rbm, picture = experiment.draw, picture_maker(data)
 
     def draw() -> Mapping[str, bytes]:

@@ -77,7 +77,7 @@ def build_rbm(config: RBMConfig) -> Experiment:
     random = streams(config)
     data = load(config.data, random["data"])
     rows, test = binary_rows(data, "rbm")
-    return one_rbm(config, data, rows, test, Bernoulli, random)
+    return one_rbm(config, data, rows, test, Bernoulli, random, thresholded)
 
 
 def build_gaussian(config: RBMConfig) -> Experiment:
@@ -87,8 +87,14 @@ def build_gaussian(config: RBMConfig) -> Experiment:
     rows, test = data.flat()
     # A tenth of the whole variance is added, or pixels that hardly vary would rule the energy.
     mean, scale = rows.mean(0), np.sqrt(rows.var(0) + 0.1 * rows.var()) + 1e-12
-    train, held = (rows - mean) / scale, (test - mean) / scale
-    return one_rbm(config, data, train, held, Gaussian, random, lambda z: z * scale + mean)
+
+    def standardised(rows: np.ndarray) -> np.ndarray:
+        return (rows - mean) / scale
+
+    return one_rbm(
+        config, data, standardised(rows), standardised(test), Gaussian, random, standardised,
+        restore=lambda z: z * scale + mean,
+    )  # fmt: skip
 
 
 def build_dbn(config: DBNConfig) -> Experiment:
@@ -114,7 +120,7 @@ def build_dbn(config: DBNConfig) -> Experiment:
         shown = {"samples": picture(trainer.sample(SHOWN))}
         return {**shown, **_filters(dbn.rbms[0], data)}
 
-    return _experiment(config, trainer, data, rows, random, draw)
+    return _experiment(config, trainer, data, rows, random, draw, thresholded)
 
 
 def negative_phase(config: RBMConfig) -> NegativeSampler:
@@ -138,10 +144,13 @@ def one_rbm(
     test: np.ndarray,
     units: type[Bernoulli] | type[Gaussian],
     random: dict[str, Generator],
+    inputs: Callable[[np.ndarray], np.ndarray],
     restore: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
     kind: Callable[..., RBMTrainer] | None = None,
 ) -> Experiment:
     """One RBM on rows (N, n_features), of which `restore` makes rows in the data's units.
+
+    `inputs` is its inverse, as near as there is one.
 
     Args:
         kind: makes the trainer of the RBM and what all of them are told; None for the plain one.
@@ -181,7 +190,7 @@ def one_rbm(
         return float(found.mean())
 
     return _experiment(
-        config, trainer, data, rows, random, draw, Score("pseudo_log_likelihood", score)
+        config, trainer, data, rows, random, draw, inputs, Score("pseudo_log_likelihood", score)
     )
 
 
@@ -206,6 +215,7 @@ def _experiment(
     rows: np.ndarray,
     random: dict[str, Generator],
     draw: Callable[[], Mapping[str, bytes]],
+    inputs: Callable[[np.ndarray], np.ndarray],
     score: Score | None = None,
 ) -> Experiment:
     backend = random["noise"].backend
@@ -219,6 +229,7 @@ def _experiment(
         streams=random,
         device=config.device,
         score=score,
+        inputs=inputs,
     )
 
 
@@ -230,7 +241,12 @@ def binary_rows(data: Dataset, recipe: str) -> tuple[np.ndarray, np.ndarray]:
             f"shape {data.shape}: take rbm-gaussian for these."
         )
     train, test = data.flat()
-    return (train > 0.5).astype("float32"), (test > 0.5).astype("float32")
+    return thresholded(train), thresholded(test)
+
+
+def thresholded(rows: np.ndarray) -> np.ndarray:
+    """Zeros and ones."""
+    return (rows > 0.5).astype("float32")
 
 
 def _as_images(rows: np.ndarray, data: Dataset) -> np.ndarray:

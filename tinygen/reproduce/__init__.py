@@ -1,15 +1,20 @@
 """Published results, run again with their protocol and judged: `tinygen reproduce NAME`."""
 
 from . import (
+    anomaly,
+    augmentation,
     contrastive_adversarial,
     contrastive_adversarial_gan,
     contrastive_adversarial_mnist,
+    filling,
+    from_decoder,
     games,
     modes,
     multiscale,
     orthogonal,
     orthogonal_mnist,
     prdc,
+    pretraining,
     rbm,
     rbm_small,
     stacked,
@@ -35,6 +40,11 @@ ROWS = {
         contrastive_adversarial,
         contrastive_adversarial_gan,
         contrastive_adversarial_mnist,
+        filling,
+        anomaly,
+        pretraining,
+        from_decoder,
+        augmentation,
     )
     for row in family.ROWS
 }
