@@ -18,6 +18,7 @@ Run = Mapping[str, Any]
 PLAIN = "plain Adam"
 FALLING = "falling rates"
 COMBINATION = "combination: to-weights for D, falling rates"
+MUON = "Muon for D, falling rates"
 T_QUANTILES = {
     1: 12.706, 2: 4.303, 3: 3.182, 4: 2.776, 5: 2.571, 6: 2.447, 7: 2.365, 8: 2.306, 9: 2.262,
 }  # fmt: skip

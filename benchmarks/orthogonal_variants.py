@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.orthogonal_report import COMBINATION, FALLING
+from benchmarks.orthogonal_report import COMBINATION, FALLING, MUON
 from benchmarks.orthogonal_report import PLAIN as REFERENCE
 from tinygen import recipes
 from tinygen.backend import Array
@@ -88,7 +88,7 @@ VARIANTS: dict[str, Variant] = {
     FALLING: Variant({"decay": True}),
     "to-weights, falling rates": Variant({"transforms": "to-weights", "decay": True}),
     "R1, falling rates": Variant({**R1, "decay": True}, **PENALISED),
-    "Muon for D, falling rates": Variant({"d_rule": "muon", "decay": True}),
+    MUON: Variant({"d_rule": "muon", "decay": True}),
     COMBINATION: Variant({"d_transforms": "to-weights", "decay": True}),
 }
 

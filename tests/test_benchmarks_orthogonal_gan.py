@@ -207,6 +207,7 @@ def instant(monkeypatch, tmp_path):
     return asked
 
 
+@pytest.mark.slow  # 600 runs that train nothing are still written to disk, one by one
 def test_rates_come_first_and_no_run_is_lost_or_repeated(instant, tmp_path, capsys):
     pytest.importorskip("matplotlib")
     assert bench.main(["--save"]) == 0

@@ -29,7 +29,10 @@ def train(run, recipe: str, out: str, steps: int, *more: object):
     return run("train", recipe, "--steps", steps, "--out", out, *SMALL, *phase, *more)
 
 
-@pytest.mark.parametrize("recipe", NAMES)
+@pytest.mark.parametrize(
+    "recipe",
+    [pytest.param(n, marks=() if n == "progressive" else pytest.mark.slow) for n in NAMES],
+)
 def test_a_run_shows_every_scale_and_resumes_bit_for_bit(run, recipe):
     """Progressive growing is stopped while its last scale fades in."""
     assert train(run, recipe, "whole", 5).code == 0
