@@ -19,7 +19,7 @@ from tinygen.models.adversarial_energy import (
     VariationalEntropy,
 )
 from tinygen.models.adversarial_energy.prior import AssociativeMemory
-from tinygen.models.gan import R1, Discriminator, Extra, mlp
+from tinygen.models.gan import R1, R2, Discriminator, Extra, mlp
 from tinygen.models.gan.rounds import Round
 from tinygen.models.rbm import RBM, Bernoulli, Gaussian
 
@@ -112,7 +112,7 @@ def test_the_critic_learns_the_log_density_of_a_gaussian():
     rng = tg.Generator(0)
     trainer = EnergyGANTrainer(
         mlp([4, 32, 2], rng), mlp([2, 64, 64, 1], rng, slope=0.2), rng=rng, noise_shape=4,
-        lr=(1e-3, 2e-3), betas=(0.0, 0.99), regularizers=[R1(1e-3, every=8)],
+        lr=(2e-3, 5e-4), betas=(0.0, 0.99), regularizers=[R1(0.03, every=4), R2(0.03, every=4)],
     )  # fmt: skip
     scale = np.array([1.0, 2.0], "float32")
     for _ in range(3_000):

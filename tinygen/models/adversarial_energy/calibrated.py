@@ -31,8 +31,9 @@ __all__ = ["EnergyGANTrainer"]
 class EnergyGANTrainer(GANTrainer):
     """The Wasserstein objective, a generator that is paid for its entropy, and no Lipschitz bound.
 
-    D's logits are -F. Penalties at both kinds of examples keep the game from circling (`R1`, `R2`);
-    they flatten F, so keep them small.
+    D's logits are -F. Penalties at both kinds of examples keep the game from circling (`R1`, `R2`),
+    and flatten F: on a Gaussian in the plane weights of 0.03 with a generator four times as fast as
+    the critic gave a correlation of 0.93 to 0.97 with the log-density, a weight of 0.001 none.
 
     Args: as `GANTrainer`, and
         encoder: examples to means and log-variances of the noise, for `VariationalEntropy`; None
