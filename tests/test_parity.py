@@ -41,6 +41,7 @@ def numbers(name: str, device: str) -> tuple[list[dict[str, float]], dict[str, n
     return losses, flat(made.trainer.state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["strict", pytest.param("cuda", marks=pytest.mark.cuda)])
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_a_recipe_trains_alike_on_every_device(name, device):

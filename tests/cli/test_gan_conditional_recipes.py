@@ -79,6 +79,7 @@ def test_points_in_the_plane_are_trained_on_too(run, name):
     assert look(f"runs/{name}-ring-1/samples/step-000004.png") == ((480, 480), "RGB")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(("name", "setting"), SETTINGS)
 def test_every_setting_trains_and_changes_what_is_trained(run, name, setting):

@@ -104,6 +104,7 @@ def test_a_conditional_model_shows_a_class_in_each_column(run):
     assert size[0] > size[1], "ten columns, six rows"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

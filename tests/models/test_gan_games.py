@@ -204,6 +204,7 @@ def test_a_step_never_waits_for_the_device(name):
     assert (spent.syncs, spent.uploads) == (0, 0)
 
 
+@pytest.mark.slow
 @by_trainer
 def test_replayed_steps_are_steps(name, device):
     assert_replays(TRAINERS[name](), TRAINERS[name](), [(x,) for x in batches(device, 9)])

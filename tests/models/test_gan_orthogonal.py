@@ -276,6 +276,7 @@ def test_a_step_never_waits_for_the_device(kind):
     assert (spent.syncs, spent.uploads) == (0, 0)
 
 
+@pytest.mark.slow
 @by_kind
 def test_replayed_steps_are_steps(kind, device):
     assert_replays(KINDS[kind](), KINDS[kind](), [(x,) for x in batches(device, 9)])

@@ -85,6 +85,7 @@ def test_a_step_never_waits_for_the_device(model):
     assert cost.syncs == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_steps_are_replayed_bit_for_bit(device, model):
     """Progressive growing through all its stages."""
