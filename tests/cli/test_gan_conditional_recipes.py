@@ -40,6 +40,7 @@ def unmeasured(monkeypatch):
     monkeypatch.setattr("tinygen.commands.train.can_be_evaluated", lambda experiment: False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_leaves_pictures_a_score_and_a_model_to_sample_and_resumes_bit_for_bit(run, name):

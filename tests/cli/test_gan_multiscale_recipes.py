@@ -53,6 +53,7 @@ def test_a_run_shows_every_scale_and_resumes_bit_for_bit(run, recipe):
     assert values.max() <= 2  # residuals of an untrained LAPGAN may add up to more than 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", NAMES)
 def test_the_exported_players_are_loaded_alone(run, recipe):
     assert train(run, recipe, "run", 3).code == 0
