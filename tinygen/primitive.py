@@ -42,7 +42,13 @@ def recording(on: bool) -> Iterator[bool]:
 
 
 def no_grad() -> AbstractContextManager[Any]:
-    """`with tg.no_grad():` nothing is recorded; results are constants."""
+    """`with tg.no_grad():` nothing is recorded; results are constants.
+
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (x * 2.0).requires_grad
+    False
+    """
     return recording(False)
 
 
@@ -173,6 +179,11 @@ def primitive(
 
     The function returned takes its arguments by position. Called with no Tensor it returns a raw
     array; otherwise a Tensor, recorded if an argument with a rule requires gradients.
+
+    >>> cube = tg.primitive("cube", lambda xp, x: x * x * x, lambda g, x: g * (3.0 * x * x))
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(cube(x).sum(), x)
+    Tensor([ 3., 12.])
     """
     if name in PRIMITIVES:
         raise ValueError(f"primitive: {name!r} is already declared.")
@@ -231,6 +242,10 @@ def constant(name: str, forward: Callable, doc: str | None = None) -> Callable:
     """Declare an operation that is constant almost everywhere, such as `x < y` or `argmax`.
 
     Its results never require gradients.
+
+    >>> is_even = tg.constant("is_even", lambda xp, x: x % 2 == 0)
+    >>> is_even(tg.tensor([1, 2]))
+    Tensor([False,  True], dtype=bool)
     """
     op = Operation(name, forward, ())
     return _publish(op, _general(op), doc)

@@ -17,7 +17,7 @@ from .bigan import BidirectionalGenerator, BiGANTrainer
 from .conditional import Conditional, ProjectionDiscriminator
 from .extras import Extra, FeatureMatching, HistoricalAveraging, Orthogonality
 from .infogan import Codes, InfoGANTrainer
-from .networks import Discriminator, mlp
+from .networks import Discriminator, Standardized, mlp
 from .objectives import OBJECTIVES, Objective
 from .old_fakes import OrthogonalToOldFakes
 from .packing import Packed
@@ -55,6 +55,7 @@ __all__ = [
     "Orthogonality",
     "Packed",
     "Regularizer",
+    "Standardized",
     "UnrolledGANTrainer",
     "Watch",
     "landmarks_of",

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from ... import nn
+from ...creation import tensor
 from ...random import Generator
 
-__all__ = ["Discriminator", "mlp"]
+__all__ = ["Discriminator", "Standardized", "mlp"]
 
 
 def mlp(
@@ -46,3 +49,22 @@ class Discriminator(nn.Module):
     def forward(self, x: Any) -> Any:
         """Logits (N, 1)."""
         return self.head(self.features(x))
+
+
+class Standardized(nn.Module):
+    """(x - mean) / std for each feature: what follows a sigmoid where D sees standardised data.
+
+    So G cannot leave the bounds of the data, which its constant pixels, say, touch everywhere: a
+    linear output would have to learn each of them, and D sees at once where it has not.
+
+    Args:
+        mean, std: (D,).
+    """
+
+    def __init__(self, mean: np.ndarray, std: np.ndarray) -> None:
+        self.scale = tensor(1.0 / std)
+        self.shift = tensor(-mean / std)
+
+    def forward(self, x: Any) -> Any:
+        """Of (N, D)."""
+        return x * self.scale + self.shift
