@@ -17,7 +17,7 @@ TABLE = Path(__file__).parents[2] / "examples/data/cells.csv"
 SETTINGS = (
     "spectral_norm=true", "pack=2", "minibatch=3", "feature_matching=0.5", "historical=0.1",
     "unroll=2", "preprocess=true", "instance_noise=0.1", "d_lr=1e-4", "penalty=dragan",
-    "objective=relativistic", "init=he",
+    "objective=relativistic",
 )  # fmt: skip
 
 

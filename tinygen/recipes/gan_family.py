@@ -71,7 +71,6 @@ RECIPES = (
             generator=(4096, 4096),
             discriminator=(4096, 4096),
             preprocess=True,
-            init="he",
             penalty_weight=3.0,
             penalty_every=1,
             steps=800,

@@ -36,9 +36,6 @@ def dense_players(
         across = nn.MinibatchDiscrimination(sizes[-2], config.minibatch, rng=rng)
         head = [across, nn.Linear(sizes[-2] + config.minibatch, 1, rng=rng)]
     layers = [*hidden, *head]
-    if config.init == "he":
-        for network in (list(generator), layers):
-            _he(network, config.slope, rng)
     if config.spectral_norm:
         layers = [nn.SpectralNorm(m, rng=rng) if type(m) is nn.Linear else m for m in layers]
     body = nn.Sequential(*layers)
@@ -47,22 +44,6 @@ def dense_players(
         return Players(generator, body, inside)
     packed = Packed(body, config.pack)
     return Players(generator, packed, lambda x: inside(packed.together(x)))
-
-
-def _he(network: list[nn.Module], slope: float, rng: Generator) -> None:
-    """Kaiming's weights; small ones in the last layer, N(0, 1 / fan_in^2).
-
-    A wide network moves little from where it starts (Yang and Hu, "Tensor programs IV" (2021),
-    table 1), so what its last layer draws at first would stay in the samples as noise.
-    """
-    dense = [m for m in network if isinstance(m, nn.Linear)]
-    for layer in dense:
-        if layer is dense[-1]:
-            nn.init.normal_(layer.weight, std=1.0 / layer.weight.shape[1], rng=rng)
-        else:
-            nn.init.kaiming_normal_(layer.weight, "leaky_relu", slope, rng=rng)
-        if layer.bias is not None:
-            nn.init.zeros_(layer.bias)
 
 
 def extras(config: GANConfig, players: Players) -> dict[str, list[Extra]]:
