@@ -8,6 +8,8 @@ to sample, one starts with noise at level 0, and each level refines what the one
 
     x_0 = G_0(z_0)          x_k = up(x_{k-1}) + G_k(z_k, up(x_{k-1}))                      (eq. 5)
 
+and each x_k is brought back to [0, 1], where the images are by which the next level was trained.
+
 The levels share no parameter, so training them in one step by the sum of their losses is training
 each alone.
 """
@@ -19,7 +21,7 @@ from typing import Any
 
 from ... import nn
 from ...backend import Array
-from ...ops import concatenate, reshape
+from ...ops import clip, concatenate, reshape
 from ...random import Generator
 from ...tensor import Tensor
 from .kits import SLOPE, Kit
@@ -77,7 +79,7 @@ class LaplacianGenerator(nn.Module):
         found = [self.smallest(first)]
         for refine, part in zip(self.refinements, others, strict=True):
             blurred = up(found[-1])
-            found.append(blurred + refine(blurred, part))
+            found.append(clip(blurred + refine(blurred, part), 0.0, 1.0))
         return found
 
     def residuals(self, z: Any, blurred: list[Any]) -> list[Any]:
