@@ -91,7 +91,7 @@ def test_importance_weights_give_the_exact_conditional_mean_of_a_linear_model(ba
     known = np.tile(mask.astype(float), (4, 1))
     place = rng.backend.from_host
     values = place(np.where(known == 1, x, 0.0))
-    found = by_importance(model, values, place(known), rng=rng, draws=40_000)
+    found = by_importance(model, values, place(known), rng=rng, chains=4, draws=10_000)
     np.testing.assert_allclose(host(found.mean())[:, ~mask], exact, atol=0.05)
     np.testing.assert_array_equal(host(found.mean())[:, mask].round(9), x[:, mask].round(9))
     unweighted = host(found.rows).mean(1)[:, ~mask]
