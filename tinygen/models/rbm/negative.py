@@ -6,8 +6,6 @@ be one of them: Gibbs steps from the data, chains that go on from update to upda
 all states with their probabilities, or a generator network.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 

@@ -8,8 +8,6 @@ All are bounds on -log p(x), or are made of one, as means over the rows, in nats
     log p(x) >= E_q log p(x, z) / q(z | x) = E_q log p(x | z) - KL(q(z | x) || p(z))
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
