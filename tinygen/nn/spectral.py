@@ -39,6 +39,10 @@ class SpectralNorm(Module):
 
     The names in a state are those of `torch.nn.utils.parametrizations.spectral_norm`: in place of
     "weight", "parametrizations.weight.original", "parametrizations.weight.0._u" and "..._v".
+
+    >>> layer = nn.SpectralNorm(nn.Linear(8, 4, rng=rng), rng=rng)
+    >>> layer(tg.ones(2, 8)).shape
+    (2, 4)
     """
 
     def __init__(

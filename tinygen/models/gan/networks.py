@@ -22,6 +22,13 @@ def mlp(
         rng: draws the weights.
         slope: of the rectifiers where negative; 0 for plain ones.
         output: a last activation, such as `nn.Sigmoid()`; None leaves the output linear.
+
+    >>> mlp([784, 128, 1], rng, slope=0.2)
+    Sequential(
+      (0): Linear(in_features=784, out_features=128, bias=True)
+      (1): LeakyReLU(slope=0.2)
+      (2): Linear(in_features=128, out_features=1, bias=True)
+    )
     """
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -37,6 +44,10 @@ class Discriminator(nn.Module):
     Args:
         features: (N, D) to (N, F).
         head: (N, F) to logits (N, 1).
+
+    >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))
+    >>> D(tg.zeros(5, 2)).shape, D.features(tg.zeros(5, 2)).shape
+    ((5, 1), (5, 8))
     """
 
     def __init__(self, features: nn.Module, head: nn.Module) -> None:
