@@ -1,4 +1,4 @@
-"""The one exception that data raises."""
+"""The one exception that data raises: catch `DataError` to tell a user what to do."""
 
 
 class DataError(ValueError):

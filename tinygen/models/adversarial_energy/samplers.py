@@ -1,4 +1,4 @@
-"""Negative phases made of others."""
+"""Negative phases made of others: half of the states from a generator, half from chains."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of dense GANs."""
+"""The networks of dense GANs: `mlp([784, 128, 1], rng)`, and a trunk that others may look at."""
 
 from __future__ import annotations
 
