@@ -62,20 +62,14 @@ for what, ours, theirs in (
 
 # -- 2. the same RBM, other negatives --------------------------------------------------------------
 STEPS, EVERY = 4000, 400
-
-
-def generator():
-    """From 16 bits to the visible units, and an encoder that guesses the bits."""
-    networks = (mlp([16, 64, 16], tg.Generator(seed), slope=0.2) for seed in (2, 3))
-    return joined.GeneratorSampler(*networks, noise=16)
-
-
+networks = (mlp([16, 64, 16], tg.Generator(seed), slope=0.2) for seed in (2, 3))
+generator = joined.GeneratorSampler(*networks, noise=16)  # and an encoder that guesses its bits
 judged = {"adversary": joined.NearestNeighbourCritic(), "gamma": 0.5}
 ways = {  # the rate at first, and where the model's states come from
     "CD-1": (0.1, boltzmann.ContrastiveDivergence(1), {}),
     "persistent": (0.1, boltzmann.PersistentChains(100), {}),
     "adversary": (0.2, boltzmann.PersistentChains(100), judged),  # half of it the likelihood's
-    "generator": (0.3, generator(), {}),  # so fast that it cannot follow
+    "generator": (0.3, generator, {}),  # so fast that it cannot follow
 }
 
 
