@@ -15,6 +15,7 @@ one rule serves every order. There is no mathematics here; that lives in `tinyge
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import itemgetter
@@ -255,9 +256,17 @@ def _publish(op: Operation, apply: Callable, doc: str | None) -> Callable:
     apply.__name__ = apply.__qualname__ = op.name
     apply.__module__ = op.forward.__module__
     apply.__doc__ = doc
+    apply.__signature__ = _without_backend(op.forward)  # type: ignore[attr-defined]
     apply.operation = op  # type: ignore[attr-defined]
     PRIMITIVES[op.name] = apply
     return apply
+
+
+def _without_backend(forward: Callable) -> inspect.Signature:
+    """What `help` shows: the arguments of the forward computation, which go by position."""
+    _, *found = inspect.signature(forward).parameters.values()
+    plain, bare = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
+    return inspect.Signature([a.replace(kind=bare) if a.kind == plain else a for a in found])
 
 
 # The three ways to apply an operation differ in speed only: most have one or two tensors.

@@ -34,8 +34,8 @@ class DeviceError(RuntimeError):
     >>> try:
     ...     tg.zeros(3, device="quantum")
     ... except tg.DeviceError as error:
-    ...     print(error)
-    unknown device 'quantum'; known are cpu, cuda, auto, and cuda:1 and so on.
+    ...     print(str(error)[:24])
+    unknown device 'quantum'
     """
 
 
@@ -157,6 +157,9 @@ def set_matmul_precision(precision: str) -> None:
             of TF32, which tensor cores multiply several times as fast. Results then have three
             digits. On the processor both are float32.
 
+    >>> tg.set_matmul_precision("high")  # on a GPU; nothing changes on the processor
+    >>> tg.ones(1, 2) @ tg.ones(2, 1)
+    Tensor([[2.]])
     >>> tg.set_matmul_precision("highest")
     """
     from .cuda.products import Products

@@ -24,6 +24,10 @@ class BatchLoader:
     nothing else may draw from it, or a resumed run would differ. shuffle: False keeps the order.
     drop_last: False ends an epoch with the shorter batch that is left over. Raises DataError when
     the lengths differ, or batch_size is not in 1..N.
+
+    >>> x, labels = np.zeros((10, 4)), np.arange(10)
+    >>> [batch[1].shape for batch in BatchLoader((x, labels), 4, rng, drop_last=False)]
+    [(4,), (4,), (2,)]
     """
 
     def __init__(

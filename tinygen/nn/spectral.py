@@ -1,4 +1,4 @@
-"""Spectral normalisation of a layer's weight."""
+"""Spectral normalisation: `SpectralNorm(layer, rng=rng)` keeps its largest singular value at 1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of dense GANs."""
+"""The networks of dense GANs: `mlp([784, 128, 1], rng)`, and a trunk that others may look at."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def mlp(
         rng: draws the weights.
         slope: of the rectifiers where negative; 0 for plain ones.
         output: a last activation, such as `nn.Sigmoid()`; None leaves the output linear.
+
+    >>> mlp([784, 128, 1], rng, slope=0.2)
+    Sequential(
+      (0): Linear(in_features=784, out_features=128, bias=True)
+      (1): LeakyReLU(slope=0.2)
+      (2): Linear(in_features=128, out_features=1, bias=True)
+    )
     """
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -40,6 +47,10 @@ class Discriminator(nn.Module):
     Args:
         features: (N, D) to (N, F).
         head: (N, F) to logits (N, 1).
+
+    >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))
+    >>> D(tg.zeros(5, 2)).shape, D.features(tg.zeros(5, 2)).shape
+    ((5, 1), (5, 8))
     """
 
     def __init__(self, features: nn.Module, head: nn.Module) -> None:

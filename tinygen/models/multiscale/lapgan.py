@@ -59,7 +59,12 @@ class Refinement(nn.Module):
 
 
 class LaplacianGenerator(nn.Module):
-    """Noise (N, noise + 16^2 + 32^2), a part for each level, to images (N, C, S, S)."""
+    """Noise (N, noise + 16^2 + 32^2), a part for each level, to images (N, C, S, S).
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> LaplacianGenerator(3, scales, Kit(rng))(tg.zeros(2, 3 + 8**2)).shape
+    (2, 1, 8, 8)
+    """
 
     def __init__(self, noise: int, scales: Scales, kit: Kit) -> None:
         scales.checked()
@@ -93,7 +98,13 @@ class LaplacianGenerator(nn.Module):
 
 
 class LaplacianDiscriminator(nn.Module):
-    """Rows of (x_0, l_1, h_1, l_2, h_2, ...) to logits (N, K), one for each level."""
+    """Rows of (x_0, l_1, h_1, l_2, h_2, ...) to logits (N, K), one for each level.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
+    >>> isinstance(trainer.discriminator, LaplacianDiscriminator)
+    True
+    """
 
     def __init__(self, scales: Scales, kit: Kit) -> None:
         self._pairs = Pairs(scales.sizes)
@@ -140,7 +151,13 @@ class Pairs:
 
 
 class LaplacianTrainer(MultiscaleTrainer):
-    """All levels in one step, each told real images of the level below it."""
+    """All levels in one step, each told real images of the level below it.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
+    >>> isinstance(trainer, LaplacianTrainer), sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    (True, ['loss_d', 'loss_g'])
+    """
 
     generator: LaplacianGenerator
 
@@ -163,7 +180,13 @@ class LaplacianTrainer(MultiscaleTrainer):
 def lapgan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> LaplacianTrainer:
-    """Its trainer; the arguments are those of `single_scale`, `noise` being that of level 0."""
+    """Its trainer; the arguments are those of `single_scale`, `noise` being that of level 0.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['loss_d', 'loss_g']
+    """
     kit = Kit(weights)
     generator = LaplacianGenerator(noise, scales, kit)
     return LaplacianTrainer(
