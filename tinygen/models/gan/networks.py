@@ -70,6 +70,10 @@ class Standardized(nn.Module):
 
     Args:
         mean, std: (D,).
+
+    >>> mean, std = np.full(1, 0.5, "float32"), np.full(1, 0.25, "float32")
+    >>> Standardized(mean, std)(tg.ones(1, 1))
+    Tensor([[2.]])
     """
 
     def __init__(self, mean: np.ndarray, std: np.ndarray) -> None:
