@@ -164,8 +164,11 @@ RECIPES = (
         ),
         build_energy_gan,
         {
-            name: {**ON_IMAGES, "d_lr": 2e-3, "penalty_weight": 1e-3}
-            for name in ("digits", "mnist", "fashion-mnist")
+            "grid": {"d_lr": 2e-3, "penalty_weight": 5e-3},
+            **{
+                name: {**ON_IMAGES, "d_lr": 2e-3, "penalty_weight": 1e-3}
+                for name in ("digits", "mnist", "fashion-mnist")
+            },
         },
     ),
 )
