@@ -17,7 +17,6 @@ from .row import Figures, Row, Verdict
 __all__ = ["ROWS"]
 
 LATENT, HIDDEN, STEPS = 10, 512, 20_000
-SPACES = ("VAE", "pixels")
 
 
 def run(seed: int, quick: bool) -> Figures:
@@ -41,7 +40,7 @@ def run(seed: int, quick: bool) -> Figures:
 
 
 def verdict(found: Sequence[Figures]) -> Verdict:
-    """The median over the seeds; which of both ways is better, no label told."""
+    """The medians over the seeds."""
     of_vae, of_pixels = (
         median(f[name] for f in found) for name in ("VAE: mixture, ACC", "pixels: k-means, ACC")
     )
