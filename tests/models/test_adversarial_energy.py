@@ -250,6 +250,24 @@ def test_states_among_data_are_told_from_states_that_are_far_off():
     assert verdict[10:].max() == -1.0
 
 
+def test_noise_on_pixels_is_seen_in_the_visible_units_only():
+    """Units that no hidden one is joined to: half of the model's states differ from data by them."""
+    rbm = make_rbm()
+    rbm.weight[:, 3:] = 0.0
+    data = states_of(rbm, 8)
+    data[:, 3:] = 0.0
+    noisy = np.tile([0.0, 1.0], 4)[:, None]
+    model = np.concatenate([data[:, :3], np.tile(noisy, 2)], axis=1)
+    arrays, verdicts = rbm.arrays(), {}
+    for units in ("hidden", "visible", "both"):
+        critic = NearestNeighbourCritic(1, units=units)
+        seen = (critic.features(v, arrays.hidden_mean(v)) for v in (data, model))
+        verdict = critic(*seen)
+        verdicts[units] = verdict[0::2].min() - verdict[1::2].max()
+    assert verdicts["hidden"] <= 0
+    assert verdicts["visible"] > 0 < verdicts["both"]
+
+
 # -- the projection --------------------------------------------------------------------------------
 
 
@@ -259,7 +277,7 @@ def test_to_first_order_the_likelihood_does_not_fall(seed):
     rbm = make_rbm(seed=seed)
     v = states_of(rbm, 6, seed + 1)
 
-    class Contrary:
+    class Contrary(NearestNeighbourCritic):
         def __call__(self, data, model, weights=None):
             return np.random.default_rng(seed).normal(size=len(model)) * 50.0
 
@@ -287,7 +305,12 @@ def prefers_what_is_no_row_of(v):
     """A verdict on all states, in the order of `Exact`."""
     states = Exact().draw(make_rbm().arrays(), None, None).visible
     seen = (states[:, None] == v).all(2).any(1)
-    return lambda data, model, weights=None: 500.0 * (1.0 - seen)
+
+    class Prejudiced(NearestNeighbourCritic):
+        def __call__(self, data, model, weights=None):
+            return 500.0 * (1.0 - seen)
+
+    return Prejudiced()
 
 
 def test_a_small_projected_step_raises_the_likelihood_where_the_other_lowers_it():

@@ -139,6 +139,7 @@ def test_replayed_steps_are_the_same_steps(which, device):
 @pytest.mark.parametrize(("call", "message"), [
     (lambda: NearestNeighbourCritic(0), "neighbours must be at least 1"),
     (lambda: NearestNeighbourCritic(3, 0.0), "softness must be positive"),
+    (lambda: NearestNeighbourCritic(3, units="all"), "none of both, hidden, visible"),
     (lambda: NearestNeighbourCritic(9)(np.zeros((4, 2)), np.zeros((5, 2))), "among 4 . 5 states"),
     (lambda: MixtureSampler([PersistentChains(3)]), "give two samplers or more"),
     (lambda: MixtureSampler([PersistentChains(3)] * 2, [1.0]), "a share for each"),

@@ -16,6 +16,7 @@ from ..models.adversarial_energy import (
     MixtureSampler,
     NearestNeighbourCritic,
 )
+from ..models.adversarial_energy.critic import UNITS
 from ..models.gan import mlp
 from ..models.rbm import Bernoulli, ContrastiveDivergence, NegativeSampler
 from ..random import Generator
@@ -37,8 +38,9 @@ class BEAMConfig(RBMConfig):
     )
     neighbours: int = setting(5, "that the adversary looks at", low=1, high=2**16)
     softness: float = setting(
-        0.1, "of their distances, in hidden units' probabilities", low=1e-6, high=1e3
+        0.1, "of their distances, in units' probabilities", low=1e-6, high=1e3
     )
+    units: str = setting("both", "by which distances are told", choices=UNITS)
     projected: bool = setting(False, "no part of the adversary's that opposes the likelihood")
 
 
@@ -65,7 +67,7 @@ def build_beam(config: BEAMConfig) -> Experiment:
     rows, test = binary_rows(data, "beam")
     against: dict[str, Any] = {}
     if config.gamma < 1:
-        critic = NearestNeighbourCritic(config.neighbours, config.softness)
+        critic = NearestNeighbourCritic(config.neighbours, config.softness, config.units)
         against = {"adversary": critic, "gamma": config.gamma, "projected": config.projected}
     kind = partial(AdversarialEnergyTrainer, negative_sampler=negative_phase(config), **against)
     return one_rbm(config, data, rows, test, Bernoulli, random, thresholded, kind=kind)

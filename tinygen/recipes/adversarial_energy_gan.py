@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
 
 from .. import nn
 from ..backend import use_device
 from ..config import ConfigError, setting
 from ..data import Dataset, load
 from ..models.adversarial_energy import EnergyGANTrainer, RBMPriorGANTrainer
-from ..models.gan import OBJECTIVES, Discriminator
+from ..models.gan import OBJECTIVES, Discriminator, mlp
 from ..models.rbm import RBM
 from ..random import Generator
 from .gan import adversarial
@@ -27,6 +30,9 @@ __all__ = ["RECIPES", "EnergyGANConfig", "RBMPriorConfig"]
 
 PLANE = 2
 """Features for which neighbours tell the entropy; in more an encoder does."""
+
+SLOPE = 0.2
+"""Of the leaky rectifiers of networks for images."""
 
 
 @dataclass(frozen=True)
@@ -52,24 +58,19 @@ def build_rbm_prior(config: RBMPriorConfig) -> Experiment:
     """Two dense networks, and an RBM between D's last hidden layer and G's first."""
     random = streams(config)
     data = load(config.data, random["data"])
-    rows, _ = data.flat()
-    scaling = Scaling.of(rows)
     _check_labels(config)
     with use_device(config.device):
-        generator = smooth_network(
-            [config.noise, *config.generator, data.n_features], config.gain, random
-        )
         deeper = replace(config, discriminator=(*config.discriminator, config.noise))
-        network = spread_discriminator(deeper, data.n_features, random)
+        generator, critic, rows, undo = _players(deeper, data, random)
         trainer = RBMPriorGANTrainer(
             generator,
-            Discriminator(network[:-1], network[-1]),
+            Discriminator(critic[:-1], critic[-1]),
             RBM(config.noise, config.hidden, rng=random["weights"], std=0.05),
             rng=random["noise"],
             chains=config.batch,
             prior_lr=config.prior_lr,
             burn_in=config.burn_in,
-            undo=scaling.undo,
+            undo=undo,
             **covering_options(config),
         )
     picture = picture_maker(data)
@@ -78,29 +79,51 @@ def build_rbm_prior(config: RBMPriorConfig) -> Experiment:
     def draw() -> Mapping[str, bytes]:
         return {"samples": picture(trainer.sample(shown))}
 
-    return adversarial(config, trainer, data, scaling.apply(rows), random, draw)
+    return adversarial(config, trainer, data, rows, random, draw)
 
 
 def build_energy_gan(config: EnergyGANConfig) -> Experiment:
     """Two dense networks; and in more dimensions than two, an encoder of the noise."""
     random = streams(config)
     data = load(config.data, random["data"])
-    rows, _ = data.flat()
-    scaling = Scaling.of(rows)
     _check_labels(config)
     with use_device(config.device):
+        generator, critic, rows, undo = _players(config, data, random)
         trainer = EnergyGANTrainer(
-            smooth_network([config.noise, *config.generator, data.n_features], config.gain, random),
-            spread_discriminator(config, data.n_features, random),
+            generator,
+            critic,
             rng=random["noise"],
             noise_shape=config.noise,
             encoder=_encoder(config, data, random),
             entropy=config.entropy,
             critic_ema=config.critic_ema,
-            undo=scaling.undo,
+            undo=undo,
             **covering_options(config),
         )
-    return adversarial(config, trainer, data, scaling.apply(rows), random)
+    return adversarial(config, trainer, data, rows, random)
+
+
+class _Players(NamedTuple):
+    """Both networks, and what they see: rows (N, D), and the way back to the data's units."""
+
+    generator: nn.Sequential
+    discriminator: nn.Sequential
+    rows: np.ndarray
+    undo: Callable[[np.ndarray], np.ndarray] | None
+
+
+def _players(config: ModesConfig, data: Dataset, random: dict[str, Generator]) -> _Players:
+    """Those of `gan` for images, those of `gan-grid` for all else."""
+    rows, _ = data.flat()
+    sizes = [config.noise, *config.generator, data.n_features]
+    if data.is_image:
+        generator = nn.Sequential(*mlp(sizes, random["weights"], slope=SLOPE), nn.Sigmoid())
+        judged = [data.n_features, *config.discriminator, 1]
+        return _Players(generator, mlp(judged, random["weights"], slope=SLOPE), rows, None)
+    scaling = Scaling.of(rows)
+    generator = smooth_network(sizes, config.gain, random)
+    discriminator = spread_discriminator(config, data.n_features, random)
+    return _Players(generator, discriminator, scaling.apply(rows), scaling.undo)
 
 
 def _encoder(
@@ -109,6 +132,8 @@ def _encoder(
     if data.n_features <= PLANE:
         return None
     sizes = [data.n_features, *config.discriminator, 2 * config.noise]
+    if data.is_image:
+        return mlp(sizes, random["weights"], slope=SLOPE)
     return smooth_network(sizes, config.gain, random)
 
 
@@ -122,9 +147,12 @@ def _check_labels(config: ModesConfig) -> None:
 ON_IMAGES = {
     "generator": (128, 128),
     "discriminator": (128, 128),
-    "reach": 0.0,
     "instance_noise": 0.0,
     "lr": 1e-3,
+    "beta1": 0.5,
+    "penalty": "r1",
+    "penalty_weight": 0.3,
+    "penalty_every": 4,
     "batch": 64,
 }
 

@@ -91,8 +91,11 @@ class AdversarialEnergyTrainer(RBMTrainer):
         """The likelihood's gradient, and then both in its place."""
         mean = super()._write_gradient(data, model)
         if self.adversary is not None:
+            seen = self.adversary.features
             hidden = self._arrays.hidden.mean(model.inputs)
-            verdict = self.adversary(mean, hidden, model.weights)
+            verdict = self.adversary(
+                seen(data.visible, mean), seen(model.visible, hidden), model.weights
+            )
             self.write_covariance(model, verdict)
             self._join()
         return mean
