@@ -16,6 +16,7 @@ import numpy as np
 
 from .backend import ARRAY_TYPES, NUMPY, Array, backend_for
 from .backend.stream import Stream, words_of
+from .parallel import team
 
 __all__ = ["Generator"]
 
@@ -40,13 +41,39 @@ class Generator:
         self.backend = backend_for(device)
         sequence = np.random.SeedSequence(int(seed), spawn_key=(int(stream),))
         first, second = sequence.generate_state(2, np.uint64).tolist()
-        self._stream = Stream((first, second))
+        self._own = Stream((first, second))
+        self._divided = False
 
     def on(self, device: str) -> Generator:
         """This very stream, drawn on another device: drawing from either moves both on."""
         view = copy.copy(self)
         view.backend = backend_for(device)
         return view
+
+    def divide(self) -> None:
+        """From now on each rank of the team gets its rows of what is drawn: (n, ...) of the n times
+        as many that one process alone would draw, whose numbers these are.
+
+        A counter makes that cheap: any rank computes its own rows and no others.
+        """
+        self._divided = True
+
+    def whole(self) -> Generator:
+        """This very stream for what is no row of a batch: all ranks get the same numbers."""
+        view = copy.copy(self)
+        view._divided = False
+        return view
+
+    @property
+    def _stream(self) -> Stream:
+        """Where the next draw begins, and which part of it this process computes."""
+        own = self._own
+        if self._divided:
+            ranks = team()
+            own.rank, own.size = ranks.rank, ranks.size
+        else:
+            own.rank, own.size = 0, 1
+        return own
 
     def uniform(
         self, shape: Any = (), low: float = 0.0, high: float = 1.0, dtype: Any = "float32"

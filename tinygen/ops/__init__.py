@@ -5,6 +5,7 @@ Read `arithmetic.py` first, then `elementwise.py`, `reductions.py`, `shape.py` a
 """
 
 from . import methods as methods
+from .across import batch_norm_across
 from .arithmetic import (
     add, clip, divide, equal, floor_divide, greater, greater_equal, less, less_equal, logical_and,
     logical_not, logical_or, maximum, minimum, multiply, negative, not_equal, power, subtract, where,
@@ -52,7 +53,7 @@ round = round_
 __all__ = [
     "abs", "absolute", "adaptive_avg_pool2d", "adaptive_max_pool2d", "add", "arccos", "arcsin",
     "arctan", "argmax", "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm",
-    "batch_norm_with", "bce_with_logits", "bce_with_logits_reference", "bernoulli_log_prob", "bernoulli_log_prob_reference", "broadcast_to", "ceil",
+    "batch_norm_across", "batch_norm_with", "bce_with_logits", "bce_with_logits_reference", "bernoulli_log_prob", "bernoulli_log_prob_reference", "broadcast_to", "ceil",
     "cholesky", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
     "cos", "cosh", "cumsum", "diagonal", "divide", "dot", "einsum", "elu", "equal", "erf", "exp",
     "expand_dims", "expm1", "flip", "floor", "floor_divide", "gelu", "getitem", "global_avg_pool2d",

@@ -23,6 +23,7 @@ from . import (
 )
 from .recipe import Experiment, Recipe, RunConfig, Score
 from .size import check_size
+from .spread import spread
 
 __all__ = [
     "RECIPES",
@@ -35,6 +36,7 @@ __all__ = [
     "from_dict",
     "resolve",
     "settings_of",
+    "spread",
 ]
 
 RECIPES = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...autograd import grad
 from ...backend import Array, host
+from ...parallel import team
 from ...state import check_state
 from ...tensor import Tensor
 from .transform import GradientTransform
@@ -80,12 +81,13 @@ class OrthogonalToPast(GradientTransform):
         """Keep the directions in which these outputs change: not between `grad` and `step`.
 
         Args:
-            outputs: (n,), computed from the optimizer's parameters; n <= capacity.
+            outputs: (n,), computed from the optimizer's parameters; n <= capacity. Where several
+                ranks train together, all remember the outputs of each.
 
         Raises:
             ValueError: they are not a vector, too many, or do not depend on these parameters.
         """
-        new = self._gradients(outputs)
+        new = team().gather(self._gradients(outputs))
         backend = self._bound().layout.backend
         forgotten = max(self.stored + len(new) - self.capacity, 0)
         if forgotten:
