@@ -240,9 +240,8 @@ class GANTrainer:
 
     def _of_both(self, layers: Callable[[Tensor], Tensor], seen: Round) -> Tensor:
         """What layers say of real examples, then of generated ones: (2N, ...)."""
-        if self.one_batch:
-            return layers(self.blurred(concatenate([seen.real, seen.fake])))
-        return concatenate([layers(self.blurred(x)) for x in (seen.real, seen.fake)])
+        both = [self.blurred(x) for x in (seen.real, seen.fake)]
+        return layers(concatenate(both)) if self.one_batch else concatenate(list(map(layers, both)))
 
     def _round(self, real: Array, conditions: tuple[Array, ...]) -> Round:
         """Real examples, and as many generated from fresh noise."""
