@@ -119,9 +119,10 @@ def pid_of(rank: int, cwd: Path) -> int:
     for entry in Path("/proc").iterdir():
         try:
             words = (entry / "environ").read_bytes().split(b"\0")
-            if b"PMI_RANK=%d" % rank in words and (entry / "cwd").resolve() == cwd.resolve():
-                if b"train" in (entry / "cmdline").read_bytes().split(b"\0"):
-                    return int(entry.name)
+            here = (entry / "cwd").resolve() == cwd.resolve()
+            trains = b"train" in (entry / "cmdline").read_bytes().split(b"\0")
+            if here and trains and b"PMI_RANK=%d" % rank in words:
+                return int(entry.name)
         except (OSError, ValueError):
             continue
     raise AssertionError(f"no process of rank {rank}")
@@ -185,7 +186,9 @@ def test_ranks_stop_after_the_same_step(tmp_path):
 
 
 def test_mpiexec_without_mpi4py_is_told_what_to_install(tmp_path):
-    code = "import sys; sys.modules['mpi4py'] = None; from tinygen.cli import main; sys.exit(main())"
+    code = (
+        "import sys; sys.modules['mpi4py'] = None; from tinygen.cli import main; sys.exit(main())"
+    )
     ended = mpiexec.run(2, "-c", code, "train", "gan", *SMALL, cwd=tmp_path)
     assert ended.returncode == 2
     (told,) = sentences(ended.stderr)
