@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 
+from ..backend import DeviceError
 from .communicator import Communicator
 from .team import ALONE, joined, team
 
@@ -104,6 +105,9 @@ def on_device(device: str) -> Iterator[str]:
 
     "cuda" is a GPU for each rank of a machine, and NCCL between them; ranks that are sent to one
     device by its number share it, which NCCL cannot, and MPI can.
+
+    Raises:
+        DeviceError: there is no such GPU, or NCCL does not start.
     """
     if team().size == 1 or device != "cuda":
         yield device
@@ -120,3 +124,9 @@ def _fastest(device: str) -> Communicator:
         return NCCLCommunicator(device)
     except ImportError:  # a CuPy without NCCL
         return team()
+    except RuntimeError as error:
+        raise DeviceError(
+            f"NCCL does not start on {device} for rank {team().rank} "
+            f"({str(error).partition(chr(10))[0]}): start as many ranks on a machine as it has "
+            "GPUs, or name one that they share, --device cuda:0."
+        ) from None
