@@ -106,7 +106,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
             note(f"ops, {chain}")
             with threads(1):
                 measured = ops.measure(competing.adapters, trained, options.rounds or 100)
-            found["ops"].append({"chain": chain, "peers": measured})
+            found["ops"].append({"chain": chain, **measured})
     for name in (n for n in options.workloads if n in WORKLOADS):
         for count in options.threads:
             found["steps"].append(run_steps(name, count, competing, options.rounds))

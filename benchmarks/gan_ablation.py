@@ -139,7 +139,7 @@ def main(argv: list[str] | None = None) -> int:
             tables.append(table(mixture, found, seconds))
     print("\n".join(tables))
     if options.save and tables:
-        (RESULTS / "gan-stability-ablation.md").write_text("\n".join(tables))
+        (RESULTS / "gan-ablation.md").write_text("\n".join(tables))
     return 0
 
 

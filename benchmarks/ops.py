@@ -17,6 +17,9 @@ from tinygen.bench.timing import Summary, quiet_collector
 LINKS = 200
 OPS = 3 * LINKS
 PHASES = ("forward", "backward", "backward, graph kept")
+MARK = 0.45
+"""Of forward and backward together: the ratio to PyTorch that tinygen should stay below."""
+
 CHAINS = {"constants": False, "trained": True}
 """Whether a and b are constants, or gradients are asked for with respect to them too."""
 
@@ -46,14 +49,30 @@ class Chain:
 
 
 def measure(adapters: dict[str, ModuleType], trained: bool, rounds: int) -> dict[str, Any]:
-    """Microseconds for each operation: {peer: {phase: Summary}}, and the same beyond NumPy."""
+    """Microseconds for each operation: "peers", {peer: {phase: Summary}}, and that beyond NumPy.
+
+    "together": forward and backward, for libraries and for chains that were compiled to one
+    program, and its ratio to PyTorch's.
+    """
     chains = {name: a.chain(LINKS, trained) for name, a in adapters.items() if hasattr(a, "chain")}
-    _check_equal({name: chain.backward(chain.forward()) for name, chain in chains.items()})
-    times: dict[str, list[tuple[float, ...]]] = {name: [] for name in chains}
+    programs = {
+        f"{name}, traced": a.traced_chain(LINKS, trained)
+        for name, a in adapters.items()
+        if hasattr(a, "traced_chain")
+    }
+    _check_equal(
+        {name: chain.backward(chain.forward()) for name, chain in chains.items()}
+        | {name: program() for name, program in programs.items()}
+    )
+    times: dict[str, list[tuple[float, ...]]] = {name: [] for name in (*chains, *programs)}
     with quiet_collector():
         for _ in range(5 + rounds):
             for name, chain in chains.items():
                 times[name].append(_one_round(chain, name == "numpy"))
+            for name, program in programs.items():
+                start = perf_counter()
+                program()
+                times[name].append((perf_counter() - start,))
     us = {name: 1e6 / OPS * np.array(found[5:]) for name, found in times.items()}
     result: dict[str, Any] = {
         name: {phase: Summary.of(us[name][:, k]).asdict() for k, phase in enumerate(PHASES)}
@@ -63,7 +82,18 @@ def measure(adapters: dict[str, ModuleType], trained: bool, rounds: int) -> dict
         for name, found in result.items():
             for k, phase in enumerate(PHASES):
                 found[phase]["beyond_numpy"] = float(np.median(us[name][:, k] - us["numpy"][:, k]))
-    return result
+    return {"peers": result, "together": _together({n: t[:, :2].sum(1) for n, t in us.items()})}
+
+
+def _together(us: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Forward and backward; the ratio is that of each round."""
+    return {
+        name: {
+            "us": Summary.of(found).asdict(),
+            "ratio": Summary.of(found / us["torch"]).asdict() if "torch" in us else None,
+        }
+        for name, found in us.items()
+    }
 
 
 def _one_round(chain: Chain, by_hand: bool) -> tuple[float, ...]:

@@ -19,6 +19,16 @@ def gan_wide(batch: int = 128) -> Gan:
     )
 
 
+def og_gan(batch: int = 128) -> Gan:
+    """G 100-128-128-100-784 and D 784-128-128-1, for steps orthogonal to the weights."""
+    rng = np.random.default_rng(10)
+    return Gan(
+        dense([100, 128, 128, 100, 784], rng),
+        dense([784, 128, 128, 1], rng),
+        [rng.random((batch, 784), dtype="float32") for _ in range(BATCHES)],
+    )
+
+
 @dataclass(frozen=True)
 class Sequences:
     """One Adam update of a layer on sequences, by the mean square of output less target.

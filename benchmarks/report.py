@@ -8,7 +8,7 @@ from typing import Any
 from tinygen.bench.machine import is_busy
 
 from .convolution import BATCH
-from .ops import PHASES
+from .ops import MARK, PHASES
 from .peers import REFERENCE
 from .workloads import WORKLOADS
 
@@ -75,6 +75,19 @@ def _ops(entry: dict[str, Any], busy: bool) -> Iterator[str]:
                 beyond += _against(s["beyond_numpy"], ENGINE_MARKS[phase], busy)
             cells += [f"{s['median']:.2f} ({s['low']:.2f} to {s['high']:.2f})", beyond]
         yield f"| {name} | " + " | ".join(cells) + " |"
+    if entry.get("together"):
+        yield from _together(entry["together"], busy)
+
+
+def _together(found: dict[str, Any], busy: bool) -> Iterator[str]:
+    yield ""
+    yield f"| forward and backward together | us | ratio to {REFERENCE} |"
+    yield "|---|---|---|"
+    for name, both in found.items():
+        ratio = _spread(both["ratio"], 2) if both["ratio"] else ""
+        if ratio and _is_ours(name):
+            ratio += _against(both["ratio"]["median"], MARK, busy)
+        yield f"| {name} | {_spread(both['us'], 2)} | {ratio} |"
 
 
 def _steps(entry: dict[str, Any]) -> Iterator[str]:
@@ -89,7 +102,7 @@ def _steps(entry: dict[str, Any]) -> Iterator[str]:
         cells = [_spread(found["ms"], 3)]
         for ratio, mark in (("ratio", workload.mark), ("over_floor", workload.floor_mark)):
             cell = _spread(found[ratio], 2) if found.get(ratio) else ""
-            if cell and name == "tinygen" and mark is not None:
+            if cell and _is_ours(name) and mark is not None:
                 cell += _against(found[ratio]["median"], mark, busy)
             cells.append(cell)
         yield f"| {name} | " + " | ".join(cells) + " |"
@@ -182,6 +195,11 @@ def _imports(entry: dict[str, Any]) -> Iterator[str]:
         f"{ms['tinygen']['median']:.0f} ms ({entry['beyond_numpy_ms']:.0f} ms of its own); "
         f"loaded beside the standard library: {', '.join(entry['loaded'])}."
     )
+
+
+def _is_ours(name: str) -> bool:
+    """Whether the marks are for this competitor."""
+    return name.partition(",")[0] == "tinygen"
 
 
 def _against(value: float, mark: float, busy: bool = False) -> str:

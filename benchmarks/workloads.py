@@ -12,7 +12,7 @@ from typing import Any
 
 from tinygen.bench.problems import classifier, dcgan_32, gan_784, rbm_784, wgan_gp_2d
 
-from .problems import attention, gan_wide, gru
+from .problems import attention, gan_wide, gru, og_gan
 from .vae import iwae_50, vae_784
 
 
@@ -44,6 +44,9 @@ WORKLOADS = {
                  gan_784, rounds=100, mark=0.95, draws=True, floor_mark=1.3),
         Workload("gan-wide", "G 100-4096-4096-784, D 784-4096-4096-1, batch 128, Adam: a step of "
                  "each", gan_wide, rounds=5, mark=0.8, draws=True, floor_mark=1.3),
+        Workload("og-gan", "G 100-128-128-100-784, D 784-128-128-1, batch 128, Adam after the "
+                 "projection orthogonal to each weight: a step of each",
+                 og_gan, rounds=100, mark=None, draws=True, tolerance=1e-6),
         Workload("classifier", "64-32-10, batch 32, softmax cross-entropy, Adam",
                  classifier, rounds=400, mark=0.30),
         Workload("dcgan-32", "G 100-256-128-64-1, D 1-64-128-256-1, 4x4 kernels, batch norm, "

@@ -1,9 +1,15 @@
 """A tensor remembers how it was computed, and a gradient walks that memory back.
 
-Run it: python examples/01_a_tensor_and_its_gradient.py
+Run it: python examples/01_a_tensor_and_its_gradient.py [--device cuda]
 """
 
+import argparse
+
 import tinygen as tg
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--device", default=tg.default_device(), help="cpu, cuda, cuda:1, auto")
+tg.use_device(parser.parse_args().device)
 
 
 def show(name, tensor):

@@ -3,10 +3,16 @@
 A rule's parameters are what it reads, by name: `g` is the cotangent of the output, `y` the output,
 and the forward computation's own parameters are the inputs. What no rule names is not kept alive.
 
-Run it: python examples/03_a_primitive_of_your_own.py
+Run it: python examples/03_a_primitive_of_your_own.py [--device cuda]
 """
 
+import argparse
+
 import tinygen as tg
+
+parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+parser.add_argument("--device", default=tg.default_device(), help="cpu, cuda, cuda:1, auto")
+tg.use_device(parser.parse_args().device)
 
 # log cosh x, a smooth |x|. Its derivative is tanh x, which is an operation itself, so the second
 # derivative and all later ones follow.
@@ -36,8 +42,14 @@ for name, f, inputs in (("log_cosh", log_cosh, pair[:1]), ("hypotenuse", hypoten
     tg.gradcheck(f, inputs, order=3)
     print(f"{name}: orders 1 to 3 agree with finite differences")
 
+# The graph of a second derivative: the rules have recorded themselves.
+slope = tg.grad(tg.sum(log_cosh(a)), a, create_graph=True)
+tg.draw_graph(tg.sum(slope), "slope.svg", names={"a": a})
+print("slope.svg")
+
 # Expected output:
 # c      [ 5. 13. 17.]
 # dc/da  [0.6    0.3846 0.4706]
 # log_cosh: orders 1 to 3 agree with finite differences
 # hypotenuse: orders 1 to 3 agree with finite differences
+# slope.svg

@@ -74,6 +74,17 @@ BINARY = [
 _sigmoid = scipy.special.expit
 
 
+def _gru(x: Any, w: Any, b: Any, h: Any) -> Any:
+    """Gate by gate, as `nn.GRU` documents them."""
+    states = []
+    for of_input in x:
+        (xr, xz, xn), (hr, hz, hn) = (np.split(a, 3, 1) for a in (of_input, h @ w.T + b))
+        r, z = _sigmoid(xr + hr), _sigmoid(xz + hz)
+        h = (1.0 - z) * np.tanh(xn + r * hn) + z * h
+        states.append(h)
+    return np.stack(states)
+
+
 def _softmax_loss(x: Any, t: Any) -> Any:
     return -np.mean(np.sum(t * scipy.special.log_softmax(x, axis=1), axis=1))
 
@@ -186,6 +197,7 @@ ORACLES = {
     "linear_leaky_relu": lambda x, w, b: np.maximum(x @ w.T + b, 0.2 * (x @ w.T + b)),
     "linear_stack": lambda x, w, b: x @ w.T + b,
     "linear_plain": lambda x, w: x @ w.T,
+    "gru_sequence": _gru,
     "column_sum": lambda x: np.sum(x * x, 0),
     "bce_with_logits": lambda x, t: np.mean(np.logaddexp(x, 0) - x * t),
     "bce_with_logits_number": lambda x: np.mean(np.logaddexp(x, 0) - x * 0.9),

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+import strict
 
 import tinygen as tg
 from tinygen.backend import Backend
@@ -87,3 +88,13 @@ def assert_resumes(straight: Any, fresh: Any, batches: list[tuple]) -> None:
     for batch in batches[half:]:
         straight.step(*batch), fresh.step(*batch)
     assert_same(straight, fresh)
+
+
+def assert_never_waits(trainer: Any, batches: list[tuple], before: int) -> None:
+    """After so many steps, in which caches fill, none reads from the device or writes to it."""
+    for batch in batches[:before]:
+        trainer.step(*batch)
+    with strict.measure() as spent:
+        for batch in batches[before:]:
+            trainer.step(*batch)
+    assert (spent.syncs, spent.uploads) == (0, 0)

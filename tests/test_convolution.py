@@ -225,9 +225,11 @@ BAD = {
     "conv2d: input has 4 channels, weight expects 6 in 2 groups (input (1, 4, 5, 5), "
     "weight (2, 3, 2, 2)).": (tg.conv2d, (1, 4, 5, 5), (2, 3, 2, 2), {"groups": 2}),
     "conv2d: input must be (N, C, H, W) and weight have 4 axes too (input (3, 28, 28), "
-    "weight (64, 3, 4, 4)).": (tg.conv2d, (3, 28, 28), (64, 3, 4, 4), {}),
+    "weight (64, 3, 4, 4)); for one example write x[None], not x.":
+        (tg.conv2d, (3, 28, 28), (64, 3, 4, 4), {}),
     "conv1d: input must be (N, C, L) and weight have 3 axes too (input (3, 28), "
-    "weight (64, 3, 4)).": (tg.conv1d, (3, 28), (64, 3, 4), {}),
+    "weight (64, 3, 4)); for one example write x[None], not x.":
+        (tg.conv1d, (3, 28), (64, 3, 4), {}),
     "conv2d: the kernel does not fit on the input: it spans 5, the input with its padding 4 "
     "(input (1, 1, 4, 4), weight (1, 1, 3, 1)).":
         (tg.conv2d, (1, 1, 4, 4), (1, 1, 3, 1), {"dilation": 2}),

@@ -67,7 +67,7 @@ def test_a_second_pass_over_a_freed_graph_names_the_remedies():
     x = leaf(1.0, 2.0)
     y = tg.sum(tg.exp(x))
     tg.grad(y, x)
-    with pytest.raises(RuntimeError, match=r"freed.*retain_graph=True.*create_graph=True"):
+    with pytest.raises(RuntimeError, match=r"freed.*retain_graph=True"):
         tg.grad(y, x)
     with pytest.raises(RuntimeError, match="freed"):
         y.backward()
@@ -229,7 +229,7 @@ def test_a_cotangent_is_cast_to_the_dtype_of_the_output():
 def test_devices_do_not_mix_silently():
     a, b = tg.ones(3, device="cpu"), tg.ones(3, device="strict")
     for function in (lambda: a * b, lambda: b * a):
-        with pytest.raises(TypeError, match=r"multiply\(.*numpy and strict.*\.to\(device\)"):
+        with pytest.raises(TypeError, match=r"multiply\(.*numpy and strict.*\.to\(a\.device\)"):
             function()
     with pytest.raises(TypeError, match=r"concatenate.*different devices"):
         tg.concatenate([a, b])

@@ -39,6 +39,8 @@ FUSED = {
                                      lambda n, i, o: [(n, i, 3 * o), (n, 1, 3 * o)]),
     "reparameterised": (tg.reparameterised, tg.reparameterised_reference,
                         lambda n, i, o: [(n, 1, o), (n, 1, o), (n, i, o)]),
+    "gru_sequence": (tg.ops.gru_sequence, tg.ops.gru_sequence_reference,
+                     lambda n, i, o: [(i, n, 3 * o), (3 * o, o), (3 * o,), (n, o)]),
     "normal_kl": (tg.normal_kl, tg.normal_kl_reference, lambda n, i, o: [(n, o), (n, o)]),
 }  # fmt: skip
 

@@ -16,7 +16,7 @@ SMALL = {
     "noise": 5, "hidden": (16,), "latent": 3,
 }  # fmt: skip
 STEPS = 20
-STEPS_OF = {"rbm": 3, "rbm-gaussian": 3, "dbn": 3}
+STEPS_OF = {"rbm": 3, "rbm-gaussian": 3, "dbn": 3, "beam": 3, "amortised-cd": 3, "rbm-prior-gan": 3}
 """Fewer where states are drawn: rounding that moves a probability across its uniform number changes
 a whole unit, and with it all that follows."""
 SETTINGS_OF = {"hinge": {"lr": 1e-5}, "sngan": {"lr": 1e-5}}
@@ -41,6 +41,7 @@ def numbers(name: str, device: str) -> tuple[list[dict[str, float]], dict[str, n
     return losses, flat(made.trainer.state_dict())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("device", ["strict", pytest.param("cuda", marks=pytest.mark.cuda)])
 @pytest.mark.parametrize("name", recipes.RECIPES)
 def test_a_recipe_trains_alike_on_every_device(name, device):

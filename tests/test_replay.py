@@ -60,6 +60,7 @@ def batches(backend, shape: tuple[int, ...], sizes: list[int]) -> list:
     return [backend.from_host(rng.random((n, *shape), "float32")) for n in sizes]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", GANS)
 def test_twenty_replayed_steps_are_twenty_steps(name, device):
     plain, captured = dense(**GANS[name]), dense(**GANS[name])

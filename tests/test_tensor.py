@@ -105,6 +105,18 @@ def test_default_device_comes_from_the_context_and_the_environment(monkeypatch):
     monkeypatch.delenv("TINYGEN_DEVICE")
 
 
+def test_use_device_without_a_block_holds_from_there_on_until_undone():
+    outer = tg.use_device("strict")
+    try:
+        assert (tg.ones(1).device, tg.Generator(0).backend.name) == ("strict", "strict")
+        with tg.use_device("cpu"):
+            assert tg.ones(1).device == "cpu"
+        assert tg.ones(1).device == "strict"
+    finally:
+        outer.__exit__(None, None, None)
+    assert tg.default_device() == "cpu"
+
+
 def test_use_device_is_undone_after_an_error():
     with pytest.raises(ZeroDivisionError), tg.use_device("strict"):
         raise ZeroDivisionError
@@ -141,7 +153,7 @@ def test_numbers_and_truth(backend):
     assert (float(x[0, 0]), int(x[0, 0]), x.item()) == (2.5, 2, 2.5)
     assert isinstance(x.item(), float)
     assert bool(x > 2.0)
-    with pytest.raises(ValueError, match="ambiguous"):
+    with pytest.raises(ValueError, match="truth of 2 elements is not defined"):
         bool(tg.ones(2))
 
 
@@ -195,9 +207,9 @@ def test_matmul_with_an_array_on_the_left():
 
 def test_numpy_functions_name_the_remedy():
     x = tg.tensor([1.0])
-    with pytest.raises(TypeError, match=r"np\.exp.*use tg\.exp"):
+    with pytest.raises(TypeError, match=r"write tg\.exp\(x\), not np\.exp\(x\)"):
         np.exp(x)
-    with pytest.raises(TypeError, match=r"use tg\.add"):
+    with pytest.raises(TypeError, match=r"write tg\.add"):
         np.add(np.ones(1), x, out=np.ones(1))
     for convert in (np.asarray, np.array, lambda x: np.concatenate([x, x])):
         with pytest.raises(TypeError, match=r"x\.numpy\(\)"):

@@ -18,7 +18,7 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import Any
 
-from .backend import ARRAY_TYPES, BACKEND_OF
+from .backend import ARRAY_TYPES, Array
 from .primitive import PRIMITIVES
 from .tensor import Node, Tensor, newest_write, overwritten
 
@@ -61,8 +61,9 @@ def grad(
         for i, g in enumerate(found):
             if g is None:
                 raise RuntimeError(
-                    f"grad: the output does not depend on input {i} (shape {targets[i].shape}); "
-                    "pass allow_unused=True to get None for it."
+                    f"grad: the output does not depend on input {i} (shape {targets[i].shape}): "
+                    "compute it from x, not from x.detach(), x.numpy() or under no_grad(); or pass "
+                    "allow_unused=True to get None for it."
                 )
     return found if several else found[0]
 
@@ -75,7 +76,8 @@ def _unusable(output: Any, targets: list[Any]) -> Exception:
             return TypeError(f"grad: input {i} is a {type(x).__name__}, not a Tensor.")
         if x._node is None:
             return RuntimeError(
-                f"grad: input {i} does not require gradients; make it with requires_grad=True."
+                f"grad: input {i} does not require gradients: write x = tg.tensor(values, "
+                "requires_grad=True), not x = tg.tensor(values)."
             )
     raise AssertionError("grad refused without a reason")
 
@@ -83,7 +85,10 @@ def _unusable(output: Any, targets: list[Any]) -> Exception:
 def backward(output: Tensor, cotangent: Any = None, *, retain_graph: bool = False) -> None:
     """Add the gradient of `output` to `.grad` of every leaf that it was computed from."""
     if output._node is None:
-        raise RuntimeError("backward: nothing that made this tensor requires gradients.")
+        raise RuntimeError(
+            "backward: nothing that made this tensor requires gradients: compute it from x, not "
+            "from x.detach(), x.numpy() or under no_grad(), where x has requires_grad=True."
+        )
     leaves = _leaves(output._node)
     found = _walk(output, leaves, cotangent, create_graph=False, retain_graph=retain_graph)
     for leaf, g in zip(leaves, found, strict=True):
@@ -131,9 +136,9 @@ def _walk(
             if parent not in pending:
                 pending[parent] = c
             elif parent in own:
-                pending[parent] += c
+                pending[parent] = add_into(pending[parent], c)
             else:
-                pending[parent] = pending[parent] + c
+                pending[parent] = added(pending[parent], c)
                 if not create_graph:
                     own.add(parent)
         if not (create_graph or retain_graph):
@@ -142,6 +147,25 @@ def _walk(
     found.update(pending)  # what is left is the leaves'
     results = [found.get(node) for node in targets]
     return results if create_graph else _as_separate_tensors(results, start._data)
+
+
+# What the walk computes itself, each by its name, so that `tinygen.tracing` can note it.
+
+
+def added(a: Any, b: Any) -> Any:
+    """Two cotangents of one value, in a new array."""
+    return a + b
+
+
+def add_into(total: Any, c: Any) -> Any:
+    """Another one, in an array that the walk made."""
+    total += c
+    return total
+
+
+def copied(g: Array) -> Array:
+    """An array of its own."""
+    return g.copy()
 
 
 def _between(root: Node, targets: set[Node]) -> list[Node]:
@@ -182,13 +206,14 @@ def _kept(node: Node, create_graph: bool) -> tuple | list:
     """What the rules of a node read: raw arrays, or tensors that record for the next order."""
     if node.kept is None:
         raise RuntimeError(
-            f"the graph through {node.op.name} was freed by an earlier pass over it; pass "  # type: ignore[union-attr]
-            "retain_graph=True (or create_graph=True) to that earlier grad or backward."
+            f"the graph through {node.op.name} was freed by an earlier pass over it: "  # type: ignore[union-attr]
+            "there write tg.grad(y, x, retain_graph=True), not tg.grad(y, x), or "
+            "y.backward(retain_graph=True), not y.backward()."
         )
     if overwritten(node):
         raise RuntimeError(
             f"an array that {node.op.name} still needs for its derivative was overwritten after "  # type: ignore[union-attr]
-            "it was used; write to a copy, or compute the gradient first."
+            "it was used: write g = tg.grad(y, x); x.data -= g.data, not the other way round."
         )
     if not create_graph:
         return node.kept
@@ -205,10 +230,10 @@ def _starting_cotangent(output: Tensor, cotangent: Any) -> Tensor:
         data = output._data
         if data.size != 1:
             raise ValueError(
-                f"grad: the output has shape {output.shape}; pass a cotangent of that shape, or "
-                "reduce it to a scalar first (with .sum() or .mean())."
+                f"grad: the output has shape {output.shape}: write tg.grad(y.sum(), x), not "
+                "tg.grad(y, x), or y.sum().backward(); or pass a cotangent of that shape."
             )
-        return Tensor(BACKEND_OF[type(data)].ones(data.shape, data.dtype))
+        return Tensor(PRIMITIVES["ones_like"](data))
     if not isinstance(cotangent, Tensor):
         cotangent = Tensor(cotangent)
     if cotangent.shape != output.shape:
@@ -226,7 +251,7 @@ def _as_separate_tensors(found: list[Any], cotangent: Any) -> list[Tensor | None
     for g in found:
         if type(g) in ARRAY_TYPES:
             if g.base is not None or id(g) in taken:
-                g = g.copy()
+                g = copied(g)
             taken.add(id(g))
         results.append(None if g is None else Tensor(g))
     return results

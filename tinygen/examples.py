@@ -252,6 +252,7 @@ OTHERS: list[tuple[str, str | None, Callable, Maker]] = [
     ("linear_leaky_relu", "linear_relu", lambda x, w, b: ops.linear_relu(x, w, b, 0.2),
      normal((4, 3), (2, 3), (2,))),
     ("linear_plain", "matmul", ops.linear, normal((4, 3), (2, 3))),
+    ("gru_sequence", "gru_sequence", ops.gru_sequence, normal((3, 2, 6), (6, 2), (6,), (2, 2))),
     ("column_sum", "column_sum", lambda x: PRIMITIVES["column_sum"](x * x), normal((4, 3))),
     ("bce_with_logits", "bce_with_logits", ops.bce_with_logits, normal((2, 3), (2, 3))),
     ("bce_with_logits_number", "bce_with_logits", lambda x: ops.bce_with_logits(x, 0.9),

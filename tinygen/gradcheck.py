@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .autograd import grad
-from .backend import BACKEND_OF, Backend
+from .backend import ARRAY_TYPES, BACKEND_OF, Backend
 from .ops import multiply, sum
 from .random import Generator
 from .tensor import Tensor
@@ -65,7 +65,10 @@ def gradcheck(
             "gradcheck: there is nothing to check: order and directions must be at least 1, and "
             f"there must be an input, not {order}, {directions} and {len(inputs)} inputs."
         )
-    tensors = [x if isinstance(x, Tensor) else Tensor(np.asarray(x)) for x in inputs]
+    tensors = [
+        x if isinstance(x, Tensor) else Tensor(x if type(x) in ARRAY_TYPES else np.asarray(x))
+        for x in inputs
+    ]
     for i, x in enumerate(tensors):
         if x.dtype.kind != "f":
             raise TypeError(f"gradcheck: input {i} is {x.dtype}; only floats have derivatives.")

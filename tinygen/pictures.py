@@ -12,7 +12,19 @@ import numpy as np
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["bars", "film_bytes", "image_grid", "png_bytes", "point_cloud", "side_by_side"]
+__all__ = [
+    "bars",
+    "film_bytes",
+    "image_grid",
+    "labelled_cloud",
+    "png_bytes",
+    "point_cloud",
+    "side_by_side",
+]
+
+HUES = ("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd",
+        "#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf")  # fmt: skip
+"""Ten colours that are told apart: Tableau's."""
 
 FRAME_MS = 400
 LAST_FRAME_MS = 2_500
@@ -68,6 +80,20 @@ def point_cloud(samples: np.ndarray, real: np.ndarray, *, size: int = 480) -> Im
         # A comparison with nan is false: only finite points near the canvas are left.
         for x, y in places[(np.abs(places - size / 2) < size).all(1)]:
             draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=colour)
+    return picture
+
+
+def labelled_cloud(points: np.ndarray, labels: np.ndarray, *, size: int = 480) -> Image.Image:
+    """Points in the plane (N, 2), whose colours go round with their labels (N,)."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("RGB", (size, size), "white")
+    draw = ImageDraw.Draw(picture)
+    low, high = np.quantile(points, [0.005, 0.995], axis=0)
+    reach = 0.55 * float((high - low).max()) or 1.0
+    places = (points - (low + high) / 2) / reach * (size / 2) * (1, -1) + size / 2
+    for (x, y), label in zip(places, labels, strict=True):
+        draw.ellipse((x - 1.5, y - 1.5, x + 1.5, y + 1.5), fill=HUES[label % len(HUES)])
     return picture
 
 

@@ -130,7 +130,7 @@ class Operation:
         if len(kinds) > 1:
             return TypeError(
                 f"{self.name}({described}): the arguments are on different devices "
-                f"({' and '.join(sorted(kinds))}); move one with .to(device)."
+                f"({' and '.join(sorted(kinds))}): write a + b.to(a.device), not a + b."
             )
         arrays = arguments
         if isinstance(self.rules, list) and any(self.rules):  # without axes, indices, formulas
@@ -202,7 +202,7 @@ def primitive_of_many(
         nodes = tuple(a._node if type(a) is Tensor else None for a in arrays)
         backend = _backend_of(raw)
         try:
-            y = forward(backend, setting, *raw)
+            y = op.forward(backend, setting, *raw)
         except _EXPLAINED as error:
             raise op.explain(raw, error) from error
         if _recording and any(node is not None for node in nodes):
@@ -250,7 +250,6 @@ def _publish(op: Operation, apply: Callable, doc: str | None) -> Callable:
 
 def _unary(op: Operation) -> Callable:
     """One differentiable argument, then settings that are no tensors: axes, shapes, indices."""
-    forward = op.forward
     keep_y, keep_x = op.keep[1][:2]
     wants_shape = bool(op.shapes)
 
@@ -261,7 +260,7 @@ def _unary(op: Operation) -> Callable:
             node = x._node
             x = x._data
         try:
-            y = forward(BACKEND_OF[type(x)], x, *settings)
+            y = op.forward(BACKEND_OF[type(x)], x, *settings)
         except _EXPLAINED as error:
             raise op.explain((x, *settings), error) from error
         if node is None or not _recording:
@@ -275,7 +274,6 @@ def _unary(op: Operation) -> Callable:
 
 
 def _binary(op: Operation) -> Callable:
-    forward = op.forward
     keep = op.keep
     wants_shape = bool(op.shapes)
 
@@ -293,7 +291,9 @@ def _binary(op: Operation) -> Callable:
             raise op.explain((a, b), TypeError())
         try:
             backend = BACKEND_OF[type(a)]
-            y = forward(_backend_of((a, b)) if backend is _HOST else backend, a, b)
+            if backend is _HOST and type(b) is not type(a):
+                backend = _backend_of((a, b))
+            y = op.forward(backend, a, b)
         except _EXPLAINED as error:
             raise op.explain((a, b), error) from error
         if (a_node is None and b_node is None) or not _recording:
@@ -309,14 +309,13 @@ def _binary(op: Operation) -> Callable:
 
 
 def _general(op: Operation) -> Callable:
-    forward = op.forward
     rules = op.rules
     arity = len(rules)
 
     def apply(*arguments: Any) -> Any:
         raw = [a._data if type(a) is Tensor else a for a in arguments]
         try:
-            y = forward(_backend_of(raw), *raw)
+            y = op.forward(_backend_of(raw), *raw)
         except _EXPLAINED as error:
             raise op.explain(raw, error) from error
         inputs: list[Node | None] = []

@@ -59,7 +59,7 @@ class Tensor:
     def __init__(
         self, data: Array, node: Node | None = None, *, requires_grad: bool = False
     ) -> None:
-        self._data = data if type(data) in ARRAY_TYPES else _as_array(data)
+        self._data = data if type(data) in ARRAY_TYPES else as_array(data)
         self._node = node
         if requires_grad:
             self.requires_grad = True
@@ -87,7 +87,7 @@ class Tensor:
         if self._node is not None and self._node.op is not None:
             raise RuntimeError(
                 f"cannot write into the result of {self._node.op.name}, which a graph remembers; "
-                "use tg.where or tg.concatenate to build a new tensor, or detach() it first."
+                "write y = tg.where(mask, value, y), not y[mask] = value, or detach() it first."
             )
         self._data[_raw(index)] = _raw(value)
         note_write(self._data)
@@ -149,8 +149,8 @@ class Tensor:
             self._node = None
         elif self._data.dtype.kind != "f":
             raise TypeError(
-                f"only floating-point tensors can require gradients, not {self._data.dtype}; "
-                "convert with .astype('float32')."
+                f"only floating-point tensors can require gradients, not {self._data.dtype}: write "
+                "tg.tensor([1.0, 2.0]), not tg.tensor([1, 2]), or convert with .astype('float32')."
             )
         elif self._node is None:
             self._node = Node(None, (), None, self._data)
@@ -191,16 +191,31 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"the truth of {self.size} elements is not defined: write tg.where(x > 0, a, b), "
+                "not a if x > 0 else b; or ask of the values, as in (x > 0).numpy().any()."
+            )
         return bool(host(self._data))
 
     def __float__(self) -> float:
-        return float(host(self._data))
+        return float(self._only_element())
 
     def __int__(self) -> int:
-        return int(host(self._data))
+        return int(self._only_element())
+
+    def _only_element(self) -> Any:
+        if self.size != 1:
+            raise TypeError(
+                f"a tensor of shape {self.shape} is not one number: write tg.sqrt(x), not "
+                "math.sqrt(x), and float(x.sum()), not float(x)."
+            )
+        return self.item()
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
-        raise TypeError("a Tensor is not converted silently; call x.numpy() for its values.")
+        raise TypeError(
+            "a Tensor is not converted silently: write x.numpy(), not np.array(x), for its values."
+        )
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         return self._data.__dlpack__(**kwargs)
@@ -242,8 +257,9 @@ def _raw(value: Any) -> Any:
     return value._data if type(value) is Tensor else value
 
 
-def _as_array(data: Any) -> Array:
-    if isinstance(data, np.generic):  # what NumPy makes of 0-d results
+def as_array(data: Any) -> Array:
+    """What NumPy makes of 0-d results, its scalars, as arrays."""
+    if isinstance(data, np.generic):
         return np.asarray(data)
     raise TypeError(f"Tensor: takes an array, not {type(data).__name__}; use tg.tensor for lists.")
 

@@ -27,6 +27,7 @@ def alone(need: Callable[[Any], floors.Need]) -> Maker:
 NEEDS: dict[str, Callable[[Any], floors.Need]] = {
     "gan-784": floors.gan,
     "gan-wide": floors.gan,
+    "og-gan": floors.gan,
     "classifier": floors.classifier,
     "dcgan-32": floors.dcgan,
     "wgan-gp-2d": floors.critic,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,15 @@ class Network:
                 g = g @ self.weights[k][0]
         return g
 
+    def turn(self) -> None:
+        """Make each weight's gradient orthogonal to the weight, and as long as it was."""
+        for (w, _), (dw, _) in zip(self.weights, self.slopes, strict=True):
+            w, g = w.reshape(-1), dw.reshape(-1)
+            along, square, length = float(w.dot(g)), float(w.dot(w)), float(g.dot(g))
+            scale = 1.0 / math.sqrt(1.0 - along * along / (square * length))
+            g *= scale
+            g -= np.multiply(w, scale * along / square, out=np.empty_like(w))
+
     def update(self) -> None:
         """Adam."""
         self.t += 1
@@ -107,7 +117,7 @@ def normal(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
     return z.reshape(shape)
 
 
-def gan(problem: Gan, draw: Draw | None = None) -> Step:
+def gan(problem: Gan, draw: Draw | None = None, *, orthogonal: bool = False) -> Step:
     g = Network(problem.generator, problem.lr, problem.betas)
     d = Network(problem.discriminator, problem.lr, problem.betas)
     batches = problem.batches
@@ -128,6 +138,8 @@ def gan(problem: Gan, draw: Draw | None = None) -> Step:
         loss_d, slope = bce(seen[-1], is_real)
         slope *= 2.0
         d.backward(seen, slope, train=True, to_input=False)
+        if orthogonal:
+            d.turn()
         d.update()
 
         seen_g = g.forward(noise())
@@ -135,6 +147,8 @@ def gan(problem: Gan, draw: Draw | None = None) -> Step:
         loss_g, slope = bce(seen_d[-1], 1.0)
         slope = d.backward(seen_d, slope, train=False, to_input=True)
         g.backward(seen_g, slope, train=True, to_input=False)
+        if orthogonal:
+            g.turn()
         g.update()
         return [2.0 * loss_d, loss_g]
 
@@ -215,6 +229,7 @@ def sigmoid(x: Array) -> Array:
 MAKERS: dict[str, dict[str, Maker]] = {
     "gan-784": {"NumPy by hand": gan},
     "gan-wide": {"NumPy by hand": gan},
+    "og-gan": {"NumPy by hand": partial(gan, orthogonal=True)},
     "classifier": {"NumPy by hand": classifier},
     "vae-784": {"NumPy by hand": vae},
     "iwae-50": {"NumPy by hand": vae},

@@ -14,6 +14,7 @@ from tinygen.bench.pytorch import (
     CHANNELS_LAST,
     ROWS,
     adam,
+    adversaries,
     classifier,
     critic,
     gan,
@@ -25,18 +26,20 @@ from tinygen.bench.pytorch import (
 
 from ..ops import Chain
 from ..problems import HEADS, Sequences
+from .orthogonal_pytorch import by_three_products, orthogonal_adam
 from .vae_pytorch import vae
 
 VERSION = torch.__version__
 
 
 def gan_same_algorithm(
-    problem: Gan | Dcgan, draw: Draw | None = None, *, fused: bool = False, layout: Any = ROWS
-) -> Step:
+    problem: Gan | Dcgan, draw: Draw | None = None, *, fused: bool = False, layout: Any = ROWS,
+    adam_of: Callable[..., torch.optim.Adam] = adam,
+) -> Step:  # fmt: skip
     """As tinygen does it: no gradient but the player's own; one batch for D without batch norm."""
     g, d = players(problem, layout)
     of_g, of_d = list(g.parameters()), list(d.parameters())
-    optimizer_g, optimizer_d = (adam(params, problem, fused) for params in (of_g, of_d))
+    optimizer_g, optimizer_d = (adam_of(params, problem, fused) for params in (of_g, of_d))
     noise = noise_source(draw)
     batches = in_layout(problem.batches, layout)
     n = len(batches[0])
@@ -63,6 +66,13 @@ def update(optimizer: Any, params: list[Any], loss: Any) -> None:
     for p, grad in zip(params, torch.autograd.grad(loss, params), strict=True):
         p.grad = grad
     optimizer.step()
+
+
+def og_gan(problem: Gan, draw: Draw | None = None) -> Step:
+    """As a user has it: the loop of the tutorials, and an Adam that projects first."""
+    batches = in_layout(problem.batches, ROWS)
+    update = adversaries(problem, draw, partial(orthogonal_adam, problem=problem), ROWS, "cpu")
+    return lambda i: update(batches[i % len(batches)])
 
 
 def sequences(problem: Sequences, layer: torch.nn.Module, run: Callable[[Any], Any]) -> Step:
@@ -103,6 +113,14 @@ MAKERS: dict[str, dict[str, Maker]] = {
     "gan-wide": {
         "PyTorch eager": gan,
         "PyTorch, tinygen's algorithm, fused Adam": partial(gan_same_algorithm, fused=True),
+    },
+    "og-gan": {
+        "PyTorch eager": og_gan,
+        "PyTorch, tinygen's algorithm, fused Adam": partial(
+            gan_same_algorithm,
+            fused=True,
+            adam_of=partial(orthogonal_adam, project=by_three_products),
+        ),
     },
     "rbm-784": {"PyTorch eager": rbm},
     "attention": {"PyTorch eager": attention},

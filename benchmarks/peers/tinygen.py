@@ -6,14 +6,22 @@ from collections.abc import Callable
 from typing import Any
 
 import tinygen as tg
-from tinygen.bench.ours import classifier, critic, gan, rbm
-from tinygen.bench.problems import Draw, Maker, Step
+from tinygen.bench.ours import classifier, critic, gan, rbm, trainer
+from tinygen.bench.problems import Draw, Gan, Maker, Step
 
 from ..ops import Chain
 from ..problems import HEADS, Sequences
+from . import tinygen_traced
 from .vae_tinygen import vae
 
 VERSION = tg.__version__
+
+
+def og_gan(problem: Gan, draw: Draw | None = None) -> Step:
+    """Both players' gradients orthogonal to their weights."""
+    orthogonal = [tg.optim.OrthogonalToWeights()], [tg.optim.OrthogonalToWeights()]
+    train = trainer(problem, draw, transforms=orthogonal)
+    return lambda i: list(train.step(problem.batches[i % len(problem.batches)]).values())
 
 
 def sequences(
@@ -46,11 +54,12 @@ def gru(problem: Sequences, draw: Draw | None = None) -> Step:
 
 
 MAKERS: dict[str, dict[str, Maker]] = {
-    "gan-784": {"tinygen": gan},
+    "gan-784": {"tinygen": gan, "tinygen, traced": tinygen_traced.gan},
     "gan-wide": {"tinygen": gan},
-    "classifier": {"tinygen": classifier},
+    "og-gan": {"tinygen": og_gan},
+    "classifier": {"tinygen": classifier, "tinygen, traced": tinygen_traced.classifier},
     "dcgan-32": {"tinygen": gan},
-    "wgan-gp-2d": {"tinygen": critic},
+    "wgan-gp-2d": {"tinygen": critic, "tinygen, traced": tinygen_traced.critic},
     "vae-784": {"tinygen": vae},
     "iwae-50": {"tinygen": vae},
     "rbm-784": {"tinygen": rbm},
@@ -78,3 +87,8 @@ class chain(Chain):  # noqa: N801, an adapter's function
     def backward(self, y: Any, keep: bool = False) -> list[Any]:
         found = tg.grad(y, self.inputs, cotangent=self.one, create_graph=keep)
         return [g.data for g in found]
+
+
+def traced_chain(links: int, trained: bool) -> Callable[[], list[Any]]:
+    """The chain and its gradients as one program."""
+    return tinygen_traced.chain(chain(links, trained), trained)

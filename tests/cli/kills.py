@@ -29,7 +29,7 @@ from PIL import Image
 from tinygen import recipes
 from tinygen.cli import main
 from tinygen.commands import train as command
-from tinygen.recipes import gan_family
+from tinygen.recipes import gan_family, gan_multiscale
 from tinygen.runs.checkpoints import pack
 
 COMMON = {"batch": 8, "report_every": 3, "checkpoint_every": 4}
@@ -39,10 +39,16 @@ SMALL = {
     "gan-plain": DENSE,
     "gan-small": DENSE,
     **{recipe.name: DENSE for recipe in gan_family.RECIPES},
+    **{recipe.name: {"channels": "4,4,2", "noise": 5} for recipe in gan_multiscale.RECIPES},
+    "progressive": {"channels": "4,4,2", "noise": 5, "phase": 1},
     "dcgan": {"channels": "2,3,4", "noise": 5},
     "rbm": {"hidden": 8, "negative": "pcd", "chains": 5, "burn_in": 3},
     "rbm-gaussian": {"hidden": 8, "burn_in": 3},
     "dbn": {"hidden": "8,6", "burn_in": 3},
+    "beam": {"hidden": 8, "chains": 5, "burn_in": 3},
+    "amortised-cd": {"hidden": 8, "chains": 5, "burn_in": 3, "generator": "8", "noise": 4},
+    "rbm-prior-gan": {**DENSE, "noise": 6, "hidden": 5, "burn_in": 3},
+    "energy-gan": {**DENSE, "noise": 6},
 }
 """Settings that make a recipe's step short; others are trained as they are."""
 

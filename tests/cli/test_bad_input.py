@@ -334,6 +334,7 @@ commands = st.sampled_from([
 targets = st.sampled_from([*recipes.RECIPES, "runs/gan-digits-1"]) | junk
 
 
+@pytest.mark.slow
 @settings(
     max_examples=200,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

@@ -40,6 +40,7 @@ def unmeasured(monkeypatch):
     monkeypatch.setattr("tinygen.commands.train.can_be_evaluated", lambda experiment: False)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_leaves_pictures_a_score_and_a_model_to_sample_and_resumes_bit_for_bit(run, name):
@@ -79,6 +80,7 @@ def test_points_in_the_plane_are_trained_on_too(run, name):
     assert look(f"runs/{name}-ring-1/samples/step-000004.png") == ((480, 480), "RGB")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize(("name", "setting"), SETTINGS)
 def test_every_setting_trains_and_changes_what_is_trained(run, name, setting):

@@ -201,6 +201,7 @@ def _spoilt(batch):
     return (batch[0] * np.float32(np.nan), *batch[1:])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes.RECIPES)
 def test_a_wreck_of_each_recipe_is_named(run, monkeypatch, recipe):
     """Batches of the real thing go bad at step 5."""

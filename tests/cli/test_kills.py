@@ -47,6 +47,7 @@ def test_twenty_kills_at_random_instants_change_no_bit(tmp_path, recipe):
     assert killed(tmp_path, "random", recipe, 20) >= 20
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 def test_a_kill_at_any_call_that_changes_a_file_changes_no_bit(tmp_path):
     assert killed(tmp_path, "everywhere", "gan") > 30

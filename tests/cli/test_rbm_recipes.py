@@ -32,6 +32,7 @@ def test_a_run_leaves_pictures_measures_and_a_model_to_sample(run, recipe, hidde
     assert np.isin(values, (0.0, 1.0)).all() == (recipe != "rbm-gaussian")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("negative", ["cd", "pcd", "fpcd", "tempered"])
 def test_every_negative_phase_trains_and_resumes_bit_for_bit(run, negative):
     settings = (*SMALL, "--set", "hidden=8", "--set", f"negative={negative}", "--set", "chains=6")

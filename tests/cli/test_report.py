@@ -145,6 +145,7 @@ BROKEN = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "texts"), BROKEN.items(), ids=BROKEN)
 def test_what_is_broken_is_left_out_and_the_rest_is_shown(run, name, texts):
     run.train()

@@ -35,6 +35,7 @@ SHOWN = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_leaves_pictures_measures_and_a_model_to_sample(run, name):
     assert run("train", name, "--steps", 6, *SMALL).code == 0
@@ -104,6 +105,7 @@ def test_a_conditional_model_shows_a_class_in_each_column(run):
     assert size[0] > size[1], "ten columns, six rows"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [

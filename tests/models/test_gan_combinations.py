@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import strict
-from checks import assert_replays, assert_resumes
+from checks import assert_never_waits, assert_replays, assert_resumes
 
 import tinygen as tg
 from tinygen import nn
@@ -112,16 +111,10 @@ def test_any_objective_goes_with_any_regularizer_and_discriminator(
 def test_a_step_never_waits_for_the_device(name):
     with tg.use_device("strict") as backend:
         trainer = TRAINERS[name]()
-        data = batches(backend, 4)
-        for batch in data[:2]:
-            trainer.step(batch)
-        with strict.measure() as spent:
-            for batch in data[2:]:
-                trainer.step(batch)
-    assert spent.syncs == 0
-    assert spent.uploads == 0
+        assert_never_waits(trainer, [(x,) for x in batches(backend, 4)], before=2)
 
 
+@pytest.mark.slow
 @by_trainer
 def test_replayed_steps_are_steps(name, device):
     assert_replays(TRAINERS[name](), TRAINERS[name](), [(x,) for x in batches(device, 8)])

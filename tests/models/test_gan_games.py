@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import strict
-from checks import assert_replays, assert_resumes
+from checks import assert_never_waits, assert_replays, assert_resumes
 
 import tinygen as tg
 from tinygen import nn
@@ -194,16 +193,10 @@ by_trainer = pytest.mark.parametrize("name", TRAINERS)
 @by_trainer
 def test_a_step_never_waits_for_the_device(name):
     with tg.use_device("strict") as backend:
-        trainer = TRAINERS[name]()
-        data = batches(backend, 6)
-        for batch in data[:3]:
-            trainer.step(batch)
-        with strict.measure() as spent:
-            for batch in data[3:]:
-                trainer.step(batch)
-    assert (spent.syncs, spent.uploads) == (0, 0)
+        assert_never_waits(TRAINERS[name](), [(x,) for x in batches(backend, 6)], before=3)
 
 
+@pytest.mark.slow
 @by_trainer
 def test_replayed_steps_are_steps(name, device):
     assert_replays(TRAINERS[name](), TRAINERS[name](), [(x,) for x in batches(device, 9)])

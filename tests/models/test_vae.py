@@ -106,6 +106,7 @@ def test_a_step_neither_waits_for_the_device_nor_copies_to_it(name):
             assert (spent.syncs, spent.uploads) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MAKERS)
 def test_replayed_steps_are_steps(name, device):
     plain, captured = MAKERS[name](), MAKERS[name]()

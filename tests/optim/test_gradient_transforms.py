@@ -93,6 +93,7 @@ def test_a_step_neither_waits_nor_uploads(rule):
     assert (spent.syncs, spent.uploads) == (0, 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rule", RULES)
 def test_replayed_steps_are_steps(device, rule):
     """Also when directions are added between replays."""

@@ -6,8 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -108,17 +107,30 @@ def default_device() -> str:
     return _default_device or os.environ.get("TINYGEN_DEVICE") or "cpu"
 
 
-@contextmanager
-def use_device(device: str) -> Iterator[Backend]:
-    """`with tg.use_device("cuda"):` new tensors and generators go there unless told otherwise."""
-    global _default_device
-    backend = backend_for(device)
-    before, _default_device = _default_device, device
-    try:
-        with backend.current():
-            yield backend
-    finally:
-        _default_device = before
+class use_device:  # noqa: N801  called as a function, and in `with`
+    """New tensors and generators go to this device unless told otherwise.
+
+        tg.use_device("cuda")            # from here on
+        with tg.use_device("cuda"):      # in this block
+
+    Raises:
+        DeviceError: the device does not exist or cannot be used; the message says why.
+    """
+
+    def __init__(self, device: str) -> None:
+        global _default_device
+        self._backend = backend_for(device)
+        self._current = self._backend.current()
+        self._current.__enter__()
+        self._before, _default_device = _default_device, device
+
+    def __enter__(self) -> Backend:
+        return self._backend
+
+    def __exit__(self, *error: Any) -> None:
+        global _default_device
+        _default_device = self._before
+        self._current.__exit__(*error)
 
 
 def set_matmul_precision(precision: str) -> None:

@@ -160,12 +160,14 @@ def players(problem: Gan | Dcgan, device: str = "cpu") -> tuple[nn.Sequential, n
     return g, d
 
 
-def trainer(problem: Gan | Dcgan, draw: Draw | None = None, device: str = "cpu") -> GANTrainer:
-    """The trainer of the `gan` and `dcgan` recipes."""
+def trainer(
+    problem: Gan | Dcgan, draw: Draw | None = None, device: str = "cpu", **options: Any
+) -> GANTrainer:
+    """The trainer of the `gan` and `dcgan` recipes, with further options of it."""
     rng: Any = Generator(0, device=device) if draw is None else Given(draw, device)
     return GANTrainer(
         *players(problem, device), rng=rng, noise_shape=problem.noise_shape, lr=problem.lr,
-        betas=problem.betas, one_batch=isinstance(problem, Gan),
+        betas=problem.betas, one_batch=isinstance(problem, Gan), **options,
     )  # fmt: skip
 
 

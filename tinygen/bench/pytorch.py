@@ -203,7 +203,7 @@ def gan(
     """As most tutorials have it: D on real, D on generated, zero_grad, backward, step."""
     batches = [x.to(device) for x in in_layout(problem.batches, layout)]
     adam_of = partial(adam, problem=problem, fused=fused)
-    update = _adversaries(problem, draw, adam_of, layout, device)
+    update = adversaries(problem, draw, adam_of, layout, device)
     return lambda i: update(batches[i % len(batches)])
 
 
@@ -211,7 +211,7 @@ def recorded_gan(problem: Gan | Dcgan, draw: Draw | None = None, *, device: str 
     """The same as a CUDA graph, with noise of its own ("whole-network capture" in its manual)."""
     batches = [x.to(device) for x in in_layout(problem.batches, ROWS)]
     adam_of = partial(torch.optim.Adam, lr=problem.lr, betas=problem.betas, capturable=True)
-    update = _adversaries(problem, None, adam_of, ROWS, device)
+    update = adversaries(problem, None, adam_of, ROWS, device)
     real = batches[0].clone()
     losses, replay = _recorded(lambda: update(real))
 
@@ -223,7 +223,7 @@ def recorded_gan(problem: Gan | Dcgan, draw: Draw | None = None, *, device: str 
     return step
 
 
-def _adversaries(
+def adversaries(
     problem: Gan | Dcgan, draw: Draw | None, adam_of: Any, layout: Any, device: str
 ) -> Callable[[torch.Tensor], list[Any]]:
     """An update of D, then of G, on real examples."""

@@ -12,6 +12,7 @@ from . import (
     report,
     reproduce,
     sample,
+    scorecard,
     train,
 )
 
@@ -19,6 +20,7 @@ COMMANDS = (
     train,
     sample,
     evaluate,
+    scorecard,
     report,
     animate,
     export,

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import runs
 from ..config import ConfigError, nearest
-from ..reproduce import ROWS, Outcome, reproduce
+from ..reproduce import GROUPS, ROWS, Outcome, reproduce
 
 MOST_SEEDS = 1_000
 
@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
     row = commands.add_parser(
         "reproduce", help="run a published result's protocol: the figure, ours, passed or not"
     )
-    row.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(ROWS)}")
+    row.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*ROWS, *GROUPS])}")
     row.add_argument("--seeds", type=int, metavar="N", help="how many (default: the row's own)")
     row.add_argument(
         "--quick", action="store_true", help="see that it works, in seconds; nothing is judged"
@@ -34,14 +34,15 @@ def run(options: argparse.Namespace) -> int:
         for row in ROWS.values():
             print(f"{row.name:22} {row.summary}")
         return 0
-    for name in options.names:
+    names = [row for name in options.names for row in GROUPS.get(name, [name])]
+    for name in names:
         if name not in ROWS:
-            raise ConfigError(f"unknown row {name!r}{nearest(name, ROWS)}")
+            raise ConfigError(f"unknown row {name!r}{nearest(name, [*ROWS, *GROUPS])}")
     if options.seeds is not None and not 1 <= options.seeds <= MOST_SEEDS:
         raise ConfigError(f"--seeds must be from 1 to {MOST_SEEDS}, not {options.seeds}.")
     facts = {k: v for k, v in runs.environment().items() if k != "command"}  # which is a user's
     outcomes: list[Outcome] = []
-    for name in options.names:
+    for name in names:
         outcomes.append(reproduce(ROWS[name], options.seeds, options.quick, _note))
         print(outcomes[-1].describe(), flush=True)
         if options.json:  # after each row: the next may take a quarter of an hour

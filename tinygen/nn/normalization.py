@@ -65,7 +65,8 @@ class _BatchNorm(_Affine):
         if count < 2:
             raise ValueError(
                 f"{self!r}: needs more than one value per channel to take a mean of, the input "
-                f"{x.shape} has {count}; use a larger batch, or eval()."
+                f"{x.shape} has {count}; use a larger batch, or, to use a trained model, call "
+                "model.eval() before model(x)."
             )
         normalise = ops.batch_norm if team().size == 1 else ops.batch_norm_across
         y, batch_mean, squares = normalise(x, self.weight, self.bias, self.eps)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Any
 
 from .. import ops
@@ -73,40 +72,40 @@ class _Recurrent(Module):
                 f"{self!r}: the input must be ({axes}, {self.input_size}) with at least one step, "
                 f"not {x.shape}."
             )
-        time = int(self.batch_first)
-        steps = _unstack(x, time)
-        starts = self._starts(len(steps[0]), state)
+        if self.batch_first:
+            x = ops.swapaxes(x, 0, 1)
+        starts = self._starts(x.shape[1], state)
         ends = []
         directions = 1 + self.bidirectional
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(directions):
                 k = layer * directions + direction
-                ordered = steps[::-1] if direction else steps
-                seen, end = self._run(ordered, starts[k], self._names[k])
-                outputs.append(seen[::-1] if direction else seen)
+                ordered = ops.flip(x, 0) if direction else x
+                seen, end = self._run(ordered, starts[k], *self._weights(self._names[k]))
+                outputs.append(ops.flip(seen, 0) if direction else seen)
                 ends.append(end)
-            steps = [ops.concatenate(pair, 1) for pair in zip(*outputs, strict=True)] if (
-                directions == 2
-            ) else outputs[0]  # fmt: skip
+            x = ops.concatenate(outputs, 2) if directions == 2 else outputs[0]
         final = tuple(ops.stack(parts) for parts in zip(*ends, strict=True))
-        return ops.stack(steps, time), final if self.states > 1 else final[0]
+        y = ops.swapaxes(x, 0, 1) if self.batch_first else x
+        return y, final if self.states > 1 else final[0]
+
+    def _weights(self, names: dict[str, str]) -> list[Any]:
+        """Of one layer in one direction; None for biases that it does not have."""
+        parts = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        return [getattr(self, names[p]) if p in names else None for p in parts]
 
     def _run(
-        self, steps: Sequence[Any], state: tuple, names: dict[str, str]
-    ) -> tuple[list[Any], tuple]:
-        """One layer in one direction: the outputs, in the order of `steps`, and the last state."""
-        weight_ih, weight_hh = (getattr(self, names[p]) for p in ("weight_ih", "weight_hh"))
-        bias_ih, bias_hh = (
-            getattr(self, names[p]) if p in names else None for p in ("bias_ih", "bias_hh")
-        )
+        self, x: Any, state: tuple, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+    ) -> tuple[Any, tuple]:
+        """One layer in one direction: (L, N, inputs) to (L, N, H), and the last state."""
         outputs = []
-        for x in steps:
-            of_input = ops.linear(x, weight_ih, bias_ih)
+        for step in _unstack(x):
+            of_input = ops.linear(step, weight_ih, bias_ih)
             of_hidden = ops.linear(state[0], weight_hh, bias_hh)
             state = self._step(of_input, of_hidden, state)
             outputs.append(state[0])
-        return outputs, state
+        return ops.stack(outputs), state
 
     def _step(self, of_input: Any, of_hidden: Any, state: tuple) -> tuple:
         raise NotImplementedError
@@ -191,11 +190,12 @@ class GRU(_Recurrent):
 
     gates = 3
 
-    def _step(self, of_input: Any, of_hidden: Any, state: tuple) -> tuple:
-        both = ops.sigmoid(self._slice(of_input, 0, 2) + self._slice(of_hidden, 0, 2))
-        r, z = self._slice(both, 0, 1), self._slice(both, 1, 2)
-        n = ops.tanh(self._slice(of_input, 2, 3) + r * self._slice(of_hidden, 2, 3))
-        return (n + z * (state[0] - n),)
+    def _run(
+        self, x: Any, state: tuple, weight_ih: Any, weight_hh: Any, bias_ih: Any, bias_hh: Any
+    ) -> tuple[Any, tuple]:
+        of_input = ops.linear(x, weight_ih, bias_ih)
+        y = ops.gru_sequence(of_input, weight_hh, bias_hh, state[0])
+        return y, (y[-1],)
 
 
 class LSTM(_Recurrent):
@@ -219,15 +219,13 @@ class LSTM(_Recurrent):
         return o * ops.tanh(c), c
 
 
-def _unstack(x: Any, axis: int) -> list[Any]:
-    """The parts of x along an axis, by halving.
+def _unstack(x: Any) -> list[Any]:
+    """The steps of x, by halving.
 
     The gradient of one part is an array in the shape of what it was cut from, so that cutting L
     parts from x itself would cost L times x; halving costs log2 L times.
     """
-    length = x.shape[axis]
-    if length == 1:
-        return [ops.squeeze(x, axis)]
-    at = (slice(None),) * axis
-    first = ops.getitem(x, (*at, slice(0, length // 2)))
-    return _unstack(first, axis) + _unstack(ops.getitem(x, (*at, slice(length // 2, length))), axis)
+    if len(x) == 1:
+        return [ops.squeeze(x, 0)]
+    half = len(x) // 2
+    return _unstack(x[:half]) + _unstack(x[half:])

@@ -39,6 +39,7 @@ from .pooling import (
 from .reductions import (
     argmax, argmin, cumsum, log_softmax, logsumexp, max, mean, min, norm, prod, softmax, std, sum, var,
 )
+from .recurrent import gru_sequence, gru_sequence_reference
 from .resampling import (
     pad2d, pixel_shuffle, pixel_unshuffle, resize_bilinear2d, upsample_bilinear2d, upsample_nearest2d,
 )
@@ -57,7 +58,7 @@ __all__ = [
     "cholesky", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
     "cos", "cosh", "cumsum", "diagonal", "divide", "dot", "einsum", "elu", "equal", "erf", "exp",
     "expand_dims", "expm1", "flip", "floor", "floor_divide", "gelu", "getitem", "global_avg_pool2d",
-    "global_max_pool2d", "greater", "greater_equal", "group_norm", "inv", "isfinite", "isnan",
+    "global_max_pool2d", "greater", "greater_equal", "group_norm", "gru_sequence", "gru_sequence_reference", "inv", "isfinite", "isnan",
     "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linear_reference",
     "linear_relu", "linear_relu_reference", "log", "log1p",
     "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",

@@ -99,7 +99,7 @@ def _convolve(name: str, axes: int, x: Any, weight: Any, bias: Any, stride: Any,
     if channels != expected:
         of_groups = "" if groups == 1 else f" in {groups} groups"
         raise ValueError(f"{name}: input has {channels} channels, weight expects {expected}{of_groups} "
-                         f"({_shapes(x, weight)}).")  # fmt: skip
+                         f"({_shapes(x, weight)}){_channels_first(x, expected)}.")  # fmt: skip
     _check_groups_and_bias(name, groups, x, weight, bias, weight.shape[0])
     stride = per_axis(name, "stride", stride, axes, 1)
     dilation = per_axis(name, "dilation", dilation, axes, 1)
@@ -120,7 +120,7 @@ def _spread(name: str, axes: int, x: Any, weight: Any, bias: Any, stride: Any, p
     _check_ranks(name, axes, x, weight)
     if x.shape[1] != weight.shape[0]:
         raise ValueError(f"{name}: input has {x.shape[1]} channels, weight expects {weight.shape[0]} "
-                         f"({_shapes(x, weight)}).")  # fmt: skip
+                         f"({_shapes(x, weight)}){_channels_first(x, weight.shape[0])}.")  # fmt: skip
     _check_groups_and_bias(name, groups, x, weight, bias, weight.shape[1] * groups)
     stride = per_axis(name, "stride", stride, axes, 1)
     dilation = per_axis(name, "dilation", dilation, axes, 1)
@@ -176,7 +176,9 @@ def _check_ranks(name: str, axes: int, x: Any, weight: Any) -> None:
         if not hasattr(a, "ndim"):
             raise TypeError(f"{name}: takes tensors and arrays, not {type(a).__name__}; make a tensor with tg.tensor.")
     if x.ndim != axes + 2 or weight.ndim != axes + 2:
-        raise ValueError(f"{name}: input must be {letters} and weight have {axes + 2} axes too ({_shapes(x, weight)}).")
+        single = "; for one example write x[None], not x" if x.ndim == axes + 1 else ""
+        raise ValueError(f"{name}: input must be {letters} and weight have {axes + 2} axes too "
+                         f"({_shapes(x, weight)}){single}.")  # fmt: skip
 
 
 def _check_groups_and_bias(name: str, groups: int, x: Any, weight: Any, bias: Any, out: int) -> None:
@@ -185,6 +187,14 @@ def _check_groups_and_bias(name: str, groups: int, x: Any, weight: Any, bias: An
                          f"({_shapes(x, weight)}).")  # fmt: skip
     if bias is not None and bias.shape != (out,):
         raise ValueError(f"{name}: bias must have shape ({out},), not {bias.shape} ({_shapes(x, weight)}).")
+
+
+def _channels_first(x: Any, expected: int) -> str:
+    """What to write where the channels came last, as image files have them."""
+    if x.shape[-1] != expected:
+        return ""
+    order = (0, x.ndim - 1, *range(1, x.ndim - 1))
+    return f"; channels come second: write x.transpose({', '.join(map(str, order))}), not x"
 
 
 def _shapes(x: Any, weight: Any) -> str:

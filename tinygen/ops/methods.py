@@ -75,9 +75,29 @@ class _UfuncGuard:
         op = PRIMITIVES.get(ufunc.__name__)
         if ufunc.nin == 2 and op is not None and method == "__call__" and not kwargs:
             return op(*inputs)  # an operator with an array on its left
-        name = ufunc.__name__
-        raise TypeError(f"np.{name} cannot record what it does to a Tensor; use tg.{name}, or "
-                        f"np.{name}(x.numpy()) for values only.")  # fmt: skip
+        raise TypeError(_instead_of(ufunc.__name__))
+
+
+def _on_numpy_function(
+    tensor: Tensor, function: Any, types: Any, arguments: tuple, keywords: dict
+) -> Any:
+    """`Tensor.__array_function__`: what NumPy's functions that are no ufuncs come to."""
+    if function in (np.shape, np.ndim, np.size):
+        return function._implementation(*arguments, **keywords)
+    inside = function.__module__.removeprefix("numpy").removeprefix(".")
+    several = bool(arguments) and isinstance(arguments[0], (list, tuple))
+    raise TypeError(_instead_of(function.__name__, f"{inside}." if inside else "", several))
+
+
+def _instead_of(name: str, inside: str = "", several: bool = False) -> str:
+    """The sentence that names tinygen's own function, if there is one."""
+    from . import __all__ as known
+
+    x, values = ("xs", "[x.numpy() for x in xs]") if several else ("x", "x.numpy()")
+    own, theirs = {"amax": "max", "amin": "min"}.get(name, name), f"np.{inside}{name}"
+    instead = f"write tg.{own}({x}), not {theirs}({x})" if own in known else "build it of tg's operations"
+    return f"{theirs} cannot record what it does to a Tensor: {instead}; for values only, {theirs}({values})."
 
 
 Tensor.__array_ufunc__ = _UfuncGuard()  # type: ignore[attr-defined]
+Tensor.__array_function__ = _on_numpy_function  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from .muon import Muon
 from .optimizer import Optimizer
 from .penalty import orthogonal_penalty
 from .sgd import SGD
-from .stiefel import Stiefel
+from .stiefel import Stiefel, StiefelAdam
 from .surgery import GradientSurgery, SharedWeights
 from .transforms import OrthogonalToPast, OrthogonalToWeights
 from .unrolled import UnrolledAdam
@@ -17,6 +17,6 @@ from .unrolled import UnrolledAdam
 __all__ = [
     "SGD", "Adam", "AdamW", "ExponentialMovingAverage", "GradientSurgery", "HistoricalAverage",
     "Muon", "Optimizer", "OrthogonalToPast", "OrthogonalToWeights", "SharedWeights", "Stiefel",
-    "UnrolledAdam", "clip_grad_norm", "clip_grad_value", "games", "orthogonal_penalty",
-    "schedules", "transforms",
+    "StiefelAdam", "UnrolledAdam", "clip_grad_norm", "clip_grad_value", "games",
+    "orthogonal_penalty", "schedules", "transforms",
 ]  # fmt: skip

@@ -7,10 +7,11 @@ from typing import Any
 
 from ..backend import Array, host
 from ..tensor import Tensor
+from .adam import Adam
 from .optimizer import Optimizer, Schedule, at_least_zero
 from .transforms.transform import GradientTransform
 
-__all__ = ["Stiefel"]
+__all__ = ["Stiefel", "StiefelAdam"]
 
 
 class Stiefel(Optimizer):
@@ -80,6 +81,45 @@ class Stiefel(Optimizer):
             x, d = _tall(view), _tall(part)
             tangent = tangent_part(self._backend, x, d)
             x[...] = retract(self._backend, x, lr * tangent)
+
+
+class StiefelAdam(Adam):
+    """Adam, some of whose matrices stay orthonormal.
+
+        X = retraction of X at -T,  T the tangent part of Adam's own step      (see `Stiefel`)
+
+    Adam divides each element by its own number, so its step leaves the manifold even where the
+    gradient does not; what points away from it is taken out of the step, by QR. The moments are
+    those of the gradients in the surrounding space, and stay where they are as X moves.
+
+    Args:
+        hidden: the matrices, as `Stiefel` takes them, but of any start: it is retracted.
+        others: the rest, possibly empty, which Adam updates as ever.
+        lr, betas, eps, transforms: see `Adam`.
+    """
+
+    def __init__(
+        self, hidden: Iterable[tuple[str, Tensor]], others: Iterable[tuple[str, Tensor]] = (),
+        lr: float | Schedule = 1e-3, betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8,
+        transforms: Iterable[GradientTransform] = (),
+    ) -> None:  # fmt: skip
+        matrices = list(hidden)
+        for name, p in matrices:
+            if p.ndim < 2:
+                raise ValueError(
+                    f"StiefelAdam: hidden parameter {name} has shape {p.shape}, which is no "
+                    "matrix; pass it in `others`."
+                )
+        super().__init__([*matrices, *others], lr, betas, eps, transforms=transforms)
+        self._orthonormal = [_tall(view) for view in self._flat.views[: len(matrices)]]
+        for x in self._orthonormal:
+            x[...] = _qr(self._backend, x, 0.0 * x)
+
+    def _update(self, w: Array, g: Array, numbers: Any) -> None:
+        before = [x.copy() for x in self._orthonormal]
+        super()._update(w, g, numbers)
+        for x, old in zip(self._orthonormal, before, strict=True):
+            x[...] = _qr(self._backend, old, tangent_part(self._backend, old, old - x))
 
 
 def tangent_part(backend: Any, x: Array, d: Array) -> Array:

@@ -11,11 +11,14 @@ from typing import Any
 
 from ..config import ConfigError, configure, meanings, nearest
 from . import (
+    adversarial_energy,
+    adversarial_energy_gan,
     continual,
     gan,
     gan_conditional,
     gan_family,
     gan_modes,
+    gan_multiscale,
     gan_orthogonal,
     multitask,
     rbm,
@@ -45,10 +48,13 @@ RECIPES = {
         gan,
         gan_family,
         gan_conditional,
+        gan_multiscale,
         gan_orthogonal,
         gan_modes,
         rbm,
         vae,
+        adversarial_energy,
+        adversarial_energy_gan,
         multitask,
         continual,
     )

@@ -189,6 +189,7 @@ def adversarial(
         streams=random,
         device=config.device,
         score=score,
+        inputs=lambda rows: _as_trained(rows, data, examples.shape[1:]),
         watch=Watch(
             trainer,
             landmarks_of(data, config.seed),
@@ -196,6 +197,12 @@ def adversarial(
             every=config.watch_every or max(1, config.steps // 20),
         ),
     )
+
+
+def _as_trained(rows: np.ndarray, data: Dataset, shape: tuple[int, ...]) -> np.ndarray:
+    """Rows in the data's units, preprocessed as what is trained on, as examples of that shape."""
+    done = data.preprocessing
+    return (done.apply(rows) if done else rows).reshape(-1, *shape)
 
 
 MNIST = {"steps": 30_000, "lr": 5e-4, "penalty_weight": 1.0}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,7 @@ from ..pictures import image_grid, png_bytes
 from ..random import Generator
 from .recipe import WIDEST, Experiment, Recipe, RunConfig, Score, picture_maker, streams
 
-__all__ = ["RECIPES"]
+__all__ = ["RECIPES", "RBMConfig", "binary_rows", "negative_phase", "one_rbm"]
 
 SHOWN = 64
 """Samples, filters, and rows that are reconstructed, in a picture."""
@@ -75,8 +76,8 @@ def build_rbm(config: RBMConfig) -> Experiment:
     """Bernoulli units on images, whose pixels are thresholded at a half."""
     random = streams(config)
     data = load(config.data, random["data"])
-    rows, test = _binary(data, "rbm")
-    return _one(config, data, rows, test, Bernoulli, random)
+    rows, test = binary_rows(data, "rbm")
+    return one_rbm(config, data, rows, test, Bernoulli, random, thresholded)
 
 
 def build_gaussian(config: RBMConfig) -> Experiment:
@@ -86,8 +87,14 @@ def build_gaussian(config: RBMConfig) -> Experiment:
     rows, test = data.flat()
     # A tenth of the whole variance is added, or pixels that hardly vary would rule the energy.
     mean, scale = rows.mean(0), np.sqrt(rows.var(0) + 0.1 * rows.var()) + 1e-12
-    train, held = (rows - mean) / scale, (test - mean) / scale
-    return _one(config, data, train, held, Gaussian, random, lambda z: z * scale + mean)
+
+    def standardised(rows: np.ndarray) -> np.ndarray:
+        return (rows - mean) / scale
+
+    return one_rbm(
+        config, data, standardised(rows), standardised(test), Gaussian, random, standardised,
+        restore=lambda z: z * scale + mean,
+    )  # fmt: skip
 
 
 def build_dbn(config: DBNConfig) -> Experiment:
@@ -96,7 +103,7 @@ def build_dbn(config: DBNConfig) -> Experiment:
         raise ConfigError("hidden must name at least one layer, such as 128,64.")
     random = streams(config)
     data = load(config.data, random["data"])
-    rows, _ = _binary(data, "dbn")
+    rows, _ = binary_rows(data, "dbn")
     with use_device(config.device):
         dbn = DeepBeliefNetwork([data.n_features, *config.hidden], rng=random["weights"])
         dbn.rbms[0].start_at(random["noise"].backend.from_host(rows))
@@ -113,10 +120,10 @@ def build_dbn(config: DBNConfig) -> Experiment:
         shown = {"samples": picture(trainer.sample(SHOWN))}
         return {**shown, **_filters(dbn.rbms[0], data)}
 
-    return _experiment(config, trainer, data, rows, random, draw)
+    return _experiment(config, trainer, data, rows, random, draw, thresholded)
 
 
-def _negative(config: RBMConfig) -> NegativeSampler:
+def negative_phase(config: RBMConfig) -> NegativeSampler:
     """The sampler that the settings name."""
     if config.negative == "cd":
         return ContrastiveDivergence(config.k)
@@ -130,25 +137,35 @@ def _negative(config: RBMConfig) -> NegativeSampler:
 # -- shared pieces ---------------------------------------------------------------------------------
 
 
-def _one(
+def one_rbm(
     config: RBMConfig,
     data: Dataset,
     rows: np.ndarray,
     test: np.ndarray,
     units: type[Bernoulli] | type[Gaussian],
     random: dict[str, Generator],
+    inputs: Callable[[np.ndarray], np.ndarray],
     restore: Callable[[np.ndarray], np.ndarray] = lambda rows: rows,
+    kind: Callable[..., RBMTrainer] | None = None,
 ) -> Experiment:
-    """One RBM on rows (N, n_features), of which `restore` makes rows in the data's units."""
+    """One RBM on rows (N, n_features), of which `restore` makes rows in the data's units.
+
+    `inputs` is its inverse, as near as there is one.
+
+    Args:
+        kind: makes the trainer of the RBM and what all of them are told; None for the plain one.
+    """
     place = random["noise"].backend.from_host
     with use_device(config.device):
         visible = units(data.n_features)
         rbm = RBM(visible, Bernoulli(config.hidden), rng=random["weights"]).start_at(place(rows))
         base = rbm.arrays().visible.base_rate(place(rows))
-        trainer = _Restoring(
+        make: Callable[..., RBMTrainer] = kind or partial(
+            _Restoring, restore=restore, negative=negative_phase(config)
+        )
+        trainer = make(
             rbm,
             rng=random["noise"],
-            negative=_negative(config),
             lr=lambda t: config.lr / (1.0 + t / config.decay),
             momentum=config.momentum,
             weight_decay=config.weight_decay,
@@ -156,7 +173,6 @@ def _one(
             base=base,
             burn_in=config.burn_in,
         )
-    trainer.restore = restore
     held = place(test[:SCORED])
     picture = picture_maker(data)
 
@@ -174,14 +190,18 @@ def _one(
         return float(found.mean())
 
     return _experiment(
-        config, trainer, data, rows, random, draw, Score("pseudo_log_likelihood", score)
+        config, trainer, data, rows, random, draw, inputs, Score("pseudo_log_likelihood", score)
     )
 
 
 class _Restoring(RBMTrainer):
     """A trainer whose samples are in the data's units."""
 
-    restore: Callable[[np.ndarray], np.ndarray]
+    def __init__(
+        self, rbm: RBM, *, restore: Callable[[np.ndarray], np.ndarray], **options: Any
+    ) -> None:
+        super().__init__(rbm, **options)
+        self.restore = restore
 
     def sample(self, n: int) -> np.ndarray:
         """n samples on the host, (n, n_features)."""
@@ -195,6 +215,7 @@ def _experiment(
     rows: np.ndarray,
     random: dict[str, Generator],
     draw: Callable[[], Mapping[str, bytes]],
+    inputs: Callable[[np.ndarray], np.ndarray],
     score: Score | None = None,
 ) -> Experiment:
     backend = random["noise"].backend
@@ -208,10 +229,11 @@ def _experiment(
         streams=random,
         device=config.device,
         score=score,
+        inputs=inputs,
     )
 
 
-def _binary(data: Dataset, recipe: str) -> tuple[np.ndarray, np.ndarray]:
+def binary_rows(data: Dataset, recipe: str) -> tuple[np.ndarray, np.ndarray]:
     """Training and test rows of 0 and 1."""
     if not data.is_image:
         raise ConfigError(
@@ -219,7 +241,12 @@ def _binary(data: Dataset, recipe: str) -> tuple[np.ndarray, np.ndarray]:
             f"shape {data.shape}: take rbm-gaussian for these."
         )
     train, test = data.flat()
-    return (train > 0.5).astype("float32"), (test > 0.5).astype("float32")
+    return thresholded(train), thresholded(test)
+
+
+def thresholded(rows: np.ndarray) -> np.ndarray:
+    """Zeros and ones."""
+    return (rows > 0.5).astype("float32")
 
 
 def _as_images(rows: np.ndarray, data: Dataset) -> np.ndarray:

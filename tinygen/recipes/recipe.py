@@ -71,6 +71,7 @@ class Experiment:
     picture: samples (n, ...) as a PNG.
     streams: all randomness that the others draw from.
     score: taken at each checkpoint, if there is one.
+    inputs: rows (n, n_features) of the data, on the host, as the trainer's networks take them.
     watch: says how training goes: has `remark(losses)`, `text`, `state_dict()` and
         `load_state_dict(state)`. None where there is nothing to be watched.
     """
@@ -85,6 +86,7 @@ class Experiment:
     device: str
     score: Score | None = None
     watch: Any = None
+    inputs: Callable[[np.ndarray], np.ndarray] = np.asarray
 
     def step(self) -> dict[str, Any]:
         """Train on the next batch; returns the trainer's named 0-d results."""

@@ -15,12 +15,14 @@ examples, a class, a code or the noise. How training goes: `vitals.py`, `verdict
 from .auxiliary import ACGANTrainer, AuxiliaryDiscriminator, AuxiliaryTrainer
 from .bigan import BidirectionalGenerator, BiGANTrainer
 from .conditional import Conditional, ProjectionDiscriminator
-from .extras import Extra, FeatureMatching, HistoricalAveraging
+from .extras import Extra, FeatureMatching, HistoricalAveraging, Orthogonality
 from .infogan import Codes, InfoGANTrainer
 from .networks import Discriminator, mlp
 from .objectives import OBJECTIVES, Objective
+from .old_fakes import OrthogonalToOldFakes
 from .packing import Packed
 from .regularizers import DRAGAN, R1, R2, REGULARIZERS, GradientPenalty, Regularizer
+from .rules import RULES
 from .trainer import GANTrainer
 from .unrolled import UnrolledGANTrainer
 from .vitals import landmarks_of
@@ -41,6 +43,7 @@ __all__ = [
     "R1",
     "R2",
     "REGULARIZERS",
+    "RULES",
     "Discriminator",
     "Extra",
     "FeatureMatching",
@@ -48,6 +51,8 @@ __all__ = [
     "GradientPenalty",
     "HistoricalAveraging",
     "Objective",
+    "OrthogonalToOldFakes",
+    "Orthogonality",
     "Packed",
     "Regularizer",
     "UnrolledGANTrainer",

@@ -13,12 +13,12 @@ from typing import Any
 
 from ... import nn
 from ...ops import mean, sum
-from ...optim import HistoricalAverage
+from ...optim import HistoricalAverage, orthogonal_penalty
 from ...primitive import no_grad
 from ...tensor import Tensor
 from .rounds import Round
 
-__all__ = ["Extra", "FeatureMatching", "HistoricalAveraging"]
+__all__ = ["Extra", "FeatureMatching", "HistoricalAveraging", "Orthogonality"]
 
 
 class Extra:
@@ -68,6 +68,27 @@ class FeatureMatching(Extra):
         with no_grad():
             wanted = mean(self._features(seen.real), 0)
         return self.weight * sum((mean(self._features(seen.fake), 0) - wanted) ** 2)
+
+
+class Orthogonality(Extra):
+    """weight |W W^T (1 - I)|^2 for each matrix W, of either player: rows pulled apart.
+
+    Brock et al., "Large scale GAN training for high fidelity natural image synthesis" (2019), eq.
+    3: what is off the diagonal alone, for the rows' lengths are the network's own affair.
+
+    Args:
+        player: whose weights these are; in the list of extras of the same player.
+    """
+
+    name = "orthogonality"
+
+    def __init__(self, player: nn.Module, weight: float) -> None:
+        super().__init__(weight)
+        self._matrices = [p for p in player.parameters() if p.ndim >= 2]
+
+    def __call__(self, seen: Round) -> Tensor:
+        """Of the present weights."""
+        return self.weight * orthogonal_penalty(self._matrices, off_diagonal=True)
 
 
 class HistoricalAveraging(Extra):

@@ -25,17 +25,16 @@ from .extras import Extra
 from .instance_noise import InstanceNoise
 from .joint import seated, step_jointly
 from .objectives import OBJECTIVES
-from .packing import Packed
+from .old_fakes import look_back
+from .refusals import check_batch, check_options, check_surgery
 from .regularizers import Regularizer, penalties
-from .rounds import Plan, Round, check_conditions, total
+from .rounds import Plan, Round, total
+from .rules import RULES
 
 __all__ = ["GANTrainer", "Plan", "Round"]
 
 Rate = float | optim.optimizer.Schedule
 Transforms = Sequence[optim.transforms.GradientTransform]
-
-ACROSS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.MinibatchDiscrimination, nn.MinibatchStdDev)
-"""Layers that look at the whole batch."""
 
 
 class GANTrainer:
@@ -53,15 +52,18 @@ class GANTrainer:
         objective: a key of `OBJECTIVES`.
         regularizers: penalties on D.
         extras_g, extras_d: further losses of each player.
-        transforms: of the gradients of each player, before Adam: (G's, D's).
+        transforms: of the gradients of each player, before the update rule: (G's, D's).
+        surgery: where real examples, fakes and penalties pull D against one another, no part of its
+            gradient undoes another (see `tg.optim.GradientSurgery`).
         game: how both move in one step, and not by turns: `tg.optim.games.RotationCorrection()`.
+        rules: keys of `RULES`, the update rule of each player: (G's, D's).
         lr, betas: of both players' Adam; `lr` is a number, or a pair (G's, D's): two time scales
             (Heusel et al., "GANs trained by a two time-scale update rule", 2017).
         d_steps: updates of D for each update of G.
         real_label: what D should say of real examples; below 1 smooths its labels.
         instance_noise, instance_noise_steps: see `InstanceNoise`.
         one_batch: show D real and generated examples in one batch, which is faster; not for a D
-            with layers `ACROSS` the batch, whose statistics they must not share.
+            with layers across the batch, whose statistics they must not share.
         ema_decay: keep a moving average of G's weights and sample from it; 0 for none.
         classes: the players take labels (N,) below this as their condition; 0 for none.
         undo: samples as the players see them to samples in the units of the data, on the host.
@@ -81,7 +83,9 @@ class GANTrainer:
         lr: Rate | tuple[Rate, Rate] = 2e-4,
         betas: tuple[float, float] = (0.5, 0.999),
         transforms: tuple[Transforms, Transforms] = ((), ()),
+        surgery: bool = False,
         game: optim.games.Game | None = None,
+        rules: tuple[str, str] = ("adam", "adam"),
         d_steps: int = 1,
         real_label: float = 1.0,
         instance_noise: float = 0.0,
@@ -91,24 +95,9 @@ class GANTrainer:
         classes: int = 0,
         undo: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:
-        if objective not in OBJECTIVES:
-            known = ", ".join(OBJECTIVES)
-            raise ValueError(f"GANTrainer: unknown objective {objective!r}; known are {known}.")
-        if d_steps < 1:
-            raise ValueError(f"GANTrainer: d_steps must be at least 1, not {d_steps}.")
-        if not 0.0 < real_label <= 1.0:
-            raise ValueError(f"GANTrainer: real_label must lie in (0, 1], not {real_label}.")
-        if real_label != 1.0 and not OBJECTIVES[objective].smooth:
-            raise ValueError(
-                f"GANTrainer: the objective {objective!r} has no labels to smooth; leave "
-                "real_label at 1."
-            )
-        across = [type(m).__name__ for m in discriminator.modules() if isinstance(m, ACROSS)]
-        if one_batch and across:
-            raise ValueError(
-                f"GANTrainer: {across[0]} in D would mix real and generated examples of one batch; "
-                "pass one_batch=False."
-            )
+        check_options(discriminator, objective, d_steps, real_label, one_batch, rules)
+        if surgery:
+            check_surgery(objective, game is not None)
         lr_g, lr_d = lr if isinstance(lr, tuple) else (lr, lr)
         self.generator = generator
         self.discriminator = discriminator
@@ -123,10 +112,9 @@ class GANTrainer:
         self.classes = classes
         self.undo = undo
         own_g, own_d = transforms
-        self.optimizer_g = optim.Adam(generator.named_parameters(), lr_g, betas, transforms=own_g)
-        self.optimizer_d = optim.Adam(
-            discriminator.named_parameters(), lr_d, betas, transforms=own_d
-        )
+        self.optimizer_g = RULES[rules[0]](generator, lr_g, betas, own_g)
+        self.optimizer_d = RULES[rules[1]](discriminator, lr_d, betas, own_d)
+        self.surgery = optim.GradientSurgery(rng) if surgery else None
         self.game = seated(game, self.optimizer_d, self.optimizer_g, d_steps)
         self.blurred = InstanceNoise(instance_noise, instance_noise_steps, self.optimizer_d, rng)
         self.average = optim.ExponentialMovingAverage(generator, ema_decay) if ema_decay else None
@@ -148,13 +136,14 @@ class GANTrainer:
             `loss_d` and `loss_g`, and what else the players minimise, as 0-d tensors on the device;
             reading their values waits for it.
         """
-        self._check(batch, conditions)
+        check_batch(self, batch, conditions)
         plan = Plan(
             update_generator=(self.steps + 1) % self.d_steps == 0,
             due=tuple(i for i, r in enumerate(self.regularizers) if self.steps % r.every == 0),
         )
         self._losses |= self._run(plan, batch, *conditions)
         self.steps += 1
+        look_back(self, len(batch), conditions)
         return dict(self._losses)
 
     def capture(self) -> None:
@@ -190,7 +179,10 @@ class GANTrainer:
         """One update of D on (N, ...) real examples, with the penalties that are due."""
         with no_grad():
             seen = self._round(real, conditions)
-        return self._descend(self.optimizer_d, self.terms_of_d(seen, due))
+        losses = self._descend(self.optimizer_d, self.terms_of_d(seen, due), self.surgery)
+        if "loss_real" in losses:
+            losses["loss_d"] = losses["loss_real"] + losses["loss_fake"]
+        return losses
 
     def step_generator(self, real: Array, *conditions: Array) -> dict[str, Tensor]:
         """One update of G on as many fresh draws of noise as there are real examples."""
@@ -208,9 +200,24 @@ class GANTrainer:
         return self.generator_terms(seen) | {f"{e.name}_g": e(seen) for e in self.extras_g}
 
     def discriminator_terms(self, seen: Round) -> dict[str, Tensor]:
-        """What D minimises the sum of, 0-d each, by name: `loss_d` is the objective's."""
+        """What D minimises the sum of, 0-d each, by name: `loss_d` is the objective's.
+
+        For surgery it comes as two parts, `loss_real` and `loss_fake`.
+        """
+        if self.surgery is not None:
+            return self._parts(seen)
         logits = self._logits(seen)
         return {"loss_d": self.objective.discriminator(logits, self._target(len(logits)))}
+
+    def _parts(self, seen: Round) -> dict[str, Tensor]:
+        """The two of `loss_d`, each with a graph of its own."""
+        critic = self._critic(seen.conditions)
+        real, fake = (critic(self.blurred(x)) for x in (seen.real, seen.fake))
+        target, n = self._target(2 * len(real)), len(real)
+        return {
+            "loss_real": 0.5 * self.objective.discriminator(real, target[:n]),
+            "loss_fake": 0.5 * self.objective.discriminator(fake, target[n:]),
+        }
 
     def generator_terms(self, seen: Round) -> dict[str, Tensor]:
         """What G minimises the sum of, 0-d each, by name: `loss_g` is the objective's."""
@@ -219,9 +226,16 @@ class GANTrainer:
         return {"loss_g": self.objective.generator(critic(self.blurred(seen.fake)), real)}
 
     @staticmethod
-    def _descend(optimizer: optim.Optimizer, terms: dict[str, Tensor]) -> dict[str, Tensor]:
+    def _descend(
+        optimizer: optim.Optimizer,
+        terms: dict[str, Tensor],
+        surgery: optim.surgery.Surgery | None = None,
+    ) -> dict[str, Tensor]:
         """Update by the gradient of the terms' sum; returns them without their graphs."""
-        optimizer.step(grad(total(terms), optimizer.params))
+        if surgery is not None:
+            optimizer.step(surgery(list(terms.values()), optimizer.params))
+        else:
+            optimizer.step(grad(total(terms), optimizer.params))
         return {name: term.detach() for name, term in terms.items()}
 
     # -- what D sees -------------------------------------------------------------------------------
@@ -240,8 +254,9 @@ class GANTrainer:
 
     def _of_both(self, layers: Callable[[Tensor], Tensor], seen: Round) -> Tensor:
         """What layers say of real examples, then of generated ones: (2N, ...)."""
-        both = [self.blurred(x) for x in (seen.real, seen.fake)]
-        return layers(concatenate(both)) if self.one_batch else concatenate(list(map(layers, both)))
+        if self.one_batch:
+            return layers(self.blurred(concatenate([seen.real, seen.fake])))
+        return concatenate([layers(self.blurred(x)) for x in (seen.real, seen.fake)])
 
     def _round(self, real: Array, conditions: tuple[Array, ...]) -> Round:
         """Real examples, and as many generated from fresh noise."""
@@ -265,23 +280,6 @@ class GANTrainer:
             target[: n // 2] = self.real_label
             self._targets[n] = self.backend.from_host(target)
         return self._targets[n]
-
-    def _check(self, batch: Array, conditions: tuple[Array, ...]) -> None:
-        wanted = self.optimizer_d.params[0].dtype
-        if len(batch) == 0:
-            raise ValueError("GANTrainer.step: the batch is empty; give at least one example.")
-        if batch.dtype != wanted:
-            raise ValueError(
-                f"GANTrainer.step: the batch is {batch.dtype}, the weights are {wanted}; convert "
-                f"it with batch.astype({str(wanted)!r})."
-            )
-        m = self.discriminator.m if isinstance(self.discriminator, Packed) else 1
-        if len(batch) % m:
-            raise ValueError(
-                f"GANTrainer.step: packs of {m} do not divide a batch of {len(batch)}; take a "
-                f"multiple of {m}."
-            )
-        check_conditions(conditions, len(batch), self.classes)
 
     # -- using what was learned --------------------------------------------------------------------
 

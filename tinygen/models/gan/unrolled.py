@@ -6,7 +6,7 @@ from typing import Any
 
 from ... import nn
 from ...autograd import grad
-from ...optim import UnrolledAdam
+from ...optim import Adam, UnrolledAdam
 from ...tensor import Tensor
 from .rounds import Round, total
 from .trainer import GANTrainer
@@ -34,12 +34,17 @@ class UnrolledGANTrainer(GANTrainer):
         if unroll < 0:
             raise ValueError(f"UnrolledGANTrainer: unroll must be at least 0, not {unroll}.")
         super().__init__(generator, discriminator, **options)
+        if unroll and type(self.optimizer_d) is not Adam:
+            raise ValueError(
+                "UnrolledGANTrainer: the steps ahead are Adam's; leave D's rule at 'adam'."
+            )
         self.unroll = unroll
 
     def generator_terms(self, seen: Round) -> dict[str, Tensor]:
         """G's terms as D would judge after k steps on this very round."""
         if not self.unroll:
             return super().generator_terms(seen)
+        assert isinstance(self.optimizer_d, Adam)
         ahead = UnrolledAdam(self.optimizer_d, self.unroll)
         for _ in range(self.unroll):
             with self.discriminator.substituted(ahead.weights):

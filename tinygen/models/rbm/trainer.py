@@ -148,10 +148,7 @@ class RBMTrainer:
         self.steps += 1
 
     def _update(self, data: Particles, model: Particles) -> None:
-        push = None
-        if self._activity is not None:
-            push = self.sparsity * (self._activity - self.sparsity_target)
-        mean = self._gradient.write(data, model, self.offsets, push, self.weight_decay)
+        mean = self._write_gradient(data, model)
         self.optimizer.step(list(self._gradients.values()))
         self.negative.follow(self._gradients)
         if self.offsets is not None:
@@ -159,6 +156,13 @@ class RBMTrainer:
             _approach(self.offsets.hidden, mean, self.offset_rate)
         if self._activity is not None:
             _approach(self._activity, mean, 1.0 - self.sparsity_decay)
+
+    def _write_gradient(self, data: Particles, model: Particles) -> Array:
+        """Write the gradient to where the optimizer reads it; returns the data's E[h | v]."""
+        push = None
+        if self._activity is not None:
+            push = self.sparsity * (self._activity - self.sparsity_target)
+        return self._gradient.write(data, model, self.offsets, push, self.weight_decay)
 
     def sample(self, n: int) -> np.ndarray:
         """n samples of the visible units on the host, (n, n_visible), by Gibbs sampling."""

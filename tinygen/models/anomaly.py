@@ -1,0 +1,81 @@
+"""How strange an example is to a model that has seen normal ones only: the greater the stranger.
+
+    free_energy(rbm, x)         negative_bound(vae, x, rng=rng)
+    bigan_score(trainer, x)     anogan_score(trainer, x)
+
+Each (N, D) to (N,) on the host.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..backend import Array, host
+from ..ops import abs, concatenate, reshape, softplus, sum
+from ..random import Generator
+from ..tensor import Tensor
+from .features import hidden_layers
+from .gan import BiGANTrainer, GANTrainer
+from .latent_search import best_of
+from .rbm import RBM
+from .vae import VAE, importance_sampled
+
+__all__ = ["anogan_score", "bigan_score", "free_energy", "negative_bound"]
+
+
+def free_energy(rbm: RBM, x: Array) -> np.ndarray:
+    """F(x), which is -log p(x) but for one constant."""
+    return host(rbm.arrays().free_energy(x))
+
+
+def negative_bound(model: VAE, x: Array, *, rng: Generator, samples: int = 10) -> np.ndarray:
+    """-L_k of each example, in nats, of zeros and ones that are drawn from grey pixels first.
+
+    An and Cho, "Variational autoencoder based anomaly detection using reconstruction probability"
+    (2015) leave out the KL term; the bound has it.
+    """
+    drawn = rng.bernoulli(x) if model.output.binary else x
+    return -importance_sampled(model, drawn, rng=rng, samples=samples).values[samples]
+
+
+def bigan_score(trainer: BiGANTrainer, x: Array, *, weight: float = 0.1) -> np.ndarray:
+    """(1 - weight) |x - G(E(x))| + weight * (D's loss of the pair x, E(x) as a real one).
+
+    Zenati et al., "Efficient GAN-based anomaly detection" (2018), eq. 1, with their weights: the
+    first part is the sum over pixels, and the second the cross-entropy, their L_D "sigma".
+    """
+    with trainer.evaluating():
+        codes = trainer.encode(x)
+        residual = sum(abs(trainer.decode(codes) - Tensor(x)), axis=1)
+        logits = trainer.discriminator(concatenate([Tensor(x), codes], 1))
+        doubt = _cross_entropy_of_real(logits)
+        return host(((1.0 - weight) * residual + weight * doubt).data)
+
+
+def anogan_score(
+    trainer: GANTrainer,
+    x: Array,
+    *,
+    weight: float = 0.1,
+    steps: int = 200,
+    restarts: int = 1,
+    lr: float = 0.1,
+) -> np.ndarray:
+    """The least of (1 - weight) |x - G(z)| + weight |f(x) - f(G(z))| over z, by descent.
+
+    Schlegl et al. 2017, eqs. 3 to 6, with their weight; f is D's last hidden layer.
+    """
+    inside = hidden_layers(trainer.discriminator)
+    with trainer.evaluating():
+        wanted = inside(Tensor(x)).detach()
+
+    def loss(made: Tensor, z: Tensor) -> Tensor:
+        residual = sum(abs(made - Tensor(x)), axis=1)
+        return (1.0 - weight) * residual + weight * sum(abs(inside(made) - wanted), axis=1)
+
+    return best_of(trainer, loss, len(x), restarts=restarts, steps=steps, lr=lr)[1]
+
+
+def _cross_entropy_of_real(logits: Tensor) -> Tensor:
+    """-log sigmoid of each logit (N, 1): (N,)."""
+    return reshape(softplus(-logits), (len(logits),))
