@@ -17,15 +17,16 @@ class Stream:
     """A key of two words and a counter of four (here one number), as plain integers.
 
     Where `size` ranks share a draw, this one computes its part only: numbers `first`, ... of
-    `span`. All ranks move the counter on by the whole draw, and so stay together.
+    `span`. All ranks move the counter on by the whole draw, and so stay together. A draw may be for
+    several `batches`, of each of which a rank has a part.
     """
 
-    __slots__ = ("key", "counter", "rank", "size")
+    __slots__ = ("key", "counter", "rank", "size", "batches")
 
     def __init__(self, key: tuple[int, int], counter: int = 0) -> None:
         self.key = key
         self.counter = counter
-        self.rank, self.size = 0, 1
+        self.rank, self.size, self.batches = 0, 1, 1
 
     def span(self, count: int) -> tuple[int, int]:
         """Where this rank's `count` numbers begin in the draw of all ranks, and how many it has."""

@@ -5,7 +5,7 @@ Read `arithmetic.py` first, then `elementwise.py`, `reductions.py`, `shape.py` a
 """
 
 from . import methods as methods
-from .across import batch_norm_across
+from .across import batch_norm_across, mean_across, std_across
 from .arithmetic import (
     add, clip, divide, equal, floor_divide, greater, greater_equal, less, less_equal, logical_and,
     logical_not, logical_or, maximum, minimum, multiply, negative, not_equal, power, subtract, where,
@@ -62,14 +62,14 @@ __all__ = [
     "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linear_reference",
     "linear_relu", "linear_relu_reference", "log", "log1p",
     "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",
-    "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mse_reference",
+    "max", "max_pool1d", "max_pool2d", "maximum", "mean", "mean_across", "min", "minimum", "mse", "mse_reference",
     "multiply", "negative", "norm", "normal_kl", "normal_kl_reference", "not_equal", "one_hot", "ones_like", "outer", "pad", "pad2d",
     "pixel_norm", "pixel_shuffle", "pixel_unshuffle", "power", "prod", "qr", "reciprocal", "relu",
     "reparameterised", "reparameterised_reference",
     "repeat", "reshape", "resize_bilinear2d", "round", "scaled_dot_product_attention",
     "scatter_add", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softmax_cross_entropy",
     "softmax_cross_entropy_reference", "softplus", "solve", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "subtract", "sum", "sum_to", "swapaxes", "take", "tan", "tanh", "tensordot",
+    "stack", "std", "std_across", "subtract", "sum", "sum_to", "swapaxes", "take", "tan", "tanh", "tensordot",
     "trace", "transpose", "tril", "triu", "upsample_bilinear2d", "upsample_nearest2d", "var",
     "where", "zeros_like",
 ]

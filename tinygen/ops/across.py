@@ -12,12 +12,31 @@ from typing import Any
 
 from ..parallel import team
 from ..primitive import primitive
+from .elementwise import sqrt
 from .normalization import _affine_of, _inverse_std, _raw, sum_over, sum_products
+from .reductions import mean
 from .shape import reshape
 
-sum_across = primitive("sum_across", lambda xp, x: _summed(x),
+sum_across = primitive("sum_across", lambda xp, x: _summed(xp, x),
                        lambda g: sum_across(g),
                        doc="The sum over all ranks of arrays of one shape, on each of them.")
+
+
+def mean_across(x: Any) -> Any:
+    """The mean over all ranks of arrays of one shape, on each of them; `x` itself if there is one rank.
+
+    What is not linear in the mean of a batch, such as its square, needs it before, and not after.
+    """
+    ranks = team().size
+    return x if ranks == 1 else sum_across(x) * (1.0 / ranks)
+
+
+def std_across(x: Any) -> Any:
+    """The standard deviation of all elements of all ranks' arrays, 0-d; `x.std()` if there is one rank."""
+    if team().size == 1:
+        return x.std()
+    d = x - mean_across(mean(x))
+    return sqrt(mean_across(mean(d * d)))
 
 
 def batch_norm_across(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tuple[Any, Any, Any]:
@@ -42,7 +61,8 @@ def batch_norm_across(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tupl
     return y, reshape(_raw(mean), -1), reshape(_raw(squares), -1)
 
 
-def _summed(x: Any) -> Any:
-    y = x.copy()
+def _summed(xp: Any, x: Any) -> Any:
+    y = xp.zeros(x.shape, dtype=x.dtype)  # an array, and contiguous, also where x is a NumPy scalar
+    y[...] = x
     team().all_reduce(y)
     return y

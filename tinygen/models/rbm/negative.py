@@ -252,15 +252,16 @@ class TemperedChains(_Chains):
         base = rbm.visible.mapped(lambda p: 0.0 * p)
         v = self._placed(rbm)
         chains = team().share(self.chains, "chains")
-        if v is None:
-            v = alone(base, self.rungs * chains, rng)
         xp = rbm.visible.xp
-        rungs = xp.arange(self.rungs).astype(v.dtype) / (self.rungs - 1)
+        rungs = xp.arange(self.rungs).astype(rbm.weight.dtype) / (self.rungs - 1)
         beta = xp.repeat(rungs, chains).reshape(-1, 1)
-        for _ in range(self.k):
-            v, h = tempered_sweep(rbm, v, beta, base, rng)
-            slope = rbm.energy(v, h) - base.self_energy(v)
-            self._exchange(v, slope, rng)
+        with rng.stacked(self.rungs):
+            if v is None:
+                v = alone(base, self.rungs * chains, rng)
+            for _ in range(self.k):
+                v, h = tempered_sweep(rbm, v, beta, base, rng)
+                slope = rbm.energy(v, h) - base.self_energy(v)
+                self._exchange(v, slope, rng)
         self._keep(v)
         coldest = v[-chains:].copy()
         return Particles(coldest, rbm.hidden_input(coldest))
@@ -275,7 +276,8 @@ class TemperedChains(_Chains):
                 part = slice(first, first + 2 * pairs)
                 states = [a[part].reshape(pairs, 2, *a.shape[1:]) for a in (by_rung, slopes)]
                 gain = (states[1][:, 1] - states[1][:, 0]) / (self.rungs - 1)
-                swap_neighbours(states, gain, rng)
+                with rng.stacked(pairs):
+                    swap_neighbours(states, gain, rng)
 
 
 class Exact(NegativeSampler):

@@ -87,7 +87,14 @@ class OrthogonalToPast(GradientTransform):
         Raises:
             ValueError: they are not a vector, too many, or do not depend on these parameters.
         """
-        new = team().gather(self._gradients(outputs))
+        self.keep(team().gather(self._gradients(outputs)))
+
+    def keep(self, new: Array) -> None:
+        """Keep directions that are given, (n, size) in the layout of the parameters, which change.
+
+        Args:
+            new: n <= capacity, the same on all ranks.
+        """
         backend = self._bound().layout.backend
         forgotten = max(self.stored + len(new) - self.capacity, 0)
         if forgotten:
