@@ -21,6 +21,18 @@ STEPS = 20
 GAN = {"batch": 12, "generator": (12,), "discriminator": (12,), "noise": 5}
 DCGAN = {"batch": 6, "channels": (2, 3, 4), "noise": 5}
 RBM = {"batch": 12, "hidden": 9, "chains": 6}
+CORRECTED = {"batch": 12, "generator": (8, 8), "discriminator": (8, 8), "game": "none"}
+CORRECTIONS: dict[str, dict[str, Any]] = {
+    "gradients across weights": {"transforms": "to-weights"},
+    "gradients across old fakes": {"d_transforms": "to-past", "remember_every": 3},
+    "surgery": {"surgery": True},
+    "Muon": {"rule": "muon"},
+    "orthonormal matrices": {"rule": "stiefel"},
+    "orthogonality penalty": {"orthogonality": 0.1},
+    "consensus": {"game": "consensus"},
+    "optimism": {"game": "optimistic"},
+    "extragradient": {"game": "extragradient"},
+}
 VAE = {"batch": 12, "hidden": (12,), "latent": 3}
 
 RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
@@ -29,13 +41,21 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     # sign, and Adam makes a whole step of that sign.
     "GAN, gradient penalty": ("gan", {**GAN, "penalty": "gradient-penalty"}),
     "GAN, instance noise, packs": ("gan", {**GAN, "instance_noise": 0.1, "pack": 2}),
+    "GAN, one draw for both kinds": ("gan", {**GAN, "instance_noise": 0.1}),
+    "GAN, feature matching": ("gan", {**GAN, "feature_matching": 1.0}),
+    "GAN, DRAGAN's penalty": ("gan", {**GAN, "penalty": "dragan"}),
+    "GAN, unrolled": ("unrolled-gan", {**GAN, "unroll": 2}),
     "GAN with batch norm": ("dcgan", DCGAN),
     "GAN, by the rule of a game": ("og-gan", {"batch": 12, "generator": (12,),
                                               "discriminator": (12,)}),
+    **{f"GAN, corrected: {what}": ("og-gan", {**CORRECTED, **settings})
+       for what, settings in CORRECTIONS.items()},
     "VAE": ("vae", VAE),
+    "VAE, free bits": ("vae", {**VAE, "free_bits": 0.1}),
     "VAE, k samples": ("iwae", VAE),
     "RBM": ("rbm", {**RBM, "negative": "cd"}),
     "RBM, persistent chains, centred": ("rbm", {**RBM, "negative": "pcd", "centred": True}),
+    "RBM, tempered chains": ("rbm", {**RBM, "negative": "tempered"}),
     "RBM, fast weights": ("rbm", {**RBM, "negative": "fpcd"}),
     "RBM, Gaussian units": ("rbm-gaussian", {**RBM, "negative": "pcd"}),
     "several tasks": ("multitask", {"batch": 12}),
@@ -59,9 +79,7 @@ def of_recipe(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     experiment = recipes.spread(recipe.build(config), config)
     for _ in range(STEPS):
         results = experiment.step()
-    # How many units are active is counted on each rank's rows; the mean of counts is no count.
-    shown = {name: value for name, value in results.items() if name != "active_units"}
-    read = {name: np.array(float(value)) for name, value in shown.items()}
+    read = {name: np.array(float(value)) for name, value in results.items()}
     return {**experiment.state_dict()["trainer"], "losses": read}
 
 

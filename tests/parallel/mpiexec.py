@@ -23,6 +23,13 @@ ENVIRONMENT = {
 TINYGEN = ["-c", "import sys; from tinygen.cli import main; sys.exit(main())"]
 
 
+class Stored(dict):
+    """Arrays by name, which pytest would take minutes to write out."""
+
+    def __repr__(self) -> str:
+        return f"<arrays of {', '.join(map(str, self))}>"
+
+
 def command(ranks: int, *arguments: object) -> list[str]:
     """Python with these arguments on so many ranks."""
     return [MPIEXEC, "-n", str(ranks), sys.executable, *map(str, arguments)]

@@ -21,7 +21,7 @@ def sorted_by_case(found: State) -> dict[str, State]:
     for name, array in found.items():
         case, _, rest = name.partition("/")
         cases[case][rest] = array
-    return cases
+    return mpiexec.Stored(cases)
 
 
 def on_ranks(n: int, path: Path) -> dict[str, State]:
@@ -39,7 +39,7 @@ def one() -> dict[str, State]:
 @pytest.fixture(scope="module")
 def several(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, State]]:
     folder = tmp_path_factory.mktemp("ranks")
-    return {n: on_ranks(n, folder / f"{n}.npz") for n in (2, 3)}
+    return mpiexec.Stored({n: on_ranks(n, folder / f"{n}.npz") for n in (2, 3)})
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -47,7 +47,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Sta
 def test_n_ranks_with_a_share_of_the_batch_take_the_steps_of_one_with_all_of_it(
     n, case, one, several
 ):
-    expected, found = one[case], several[n][case]
+    expected, found = mpiexec.Stored(one[case]), mpiexec.Stored(several[n][case])
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         assert found[name].shape == array.shape, name

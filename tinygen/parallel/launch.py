@@ -26,8 +26,9 @@ LAUNCHERS = (
 )
 """The variables by which they tell a process what it is."""
 
-GRACE = 2.0
-"""Seconds that the other ranks wait before they tell an error: most are all ranks' and rank 0's."""
+GRACE = 5.0
+"""Seconds that the other ranks wait before they tell an error: most are all ranks', and rank 0, which
+tells them and ends all, may have had to wait for a core."""
 
 
 class LaunchError(RuntimeError):

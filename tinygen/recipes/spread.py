@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from ..config import ConfigError
 from ..models.when_read import WhenRead
 from ..parallel import joined, team
 from ..parallel.team import ALONE
 from ..runs import RunError
 from ..runs.checkpoints import pack, restored
 from .recipe import Experiment, RunConfig
+from .shareable import check_shareable
 
 __all__ = ["spread"]
 
@@ -31,12 +31,12 @@ def spread(experiment: Experiment, config: RunConfig) -> Experiment:
     """This rank's share of an experiment that all ranks have built alike.
 
     Raises:
-        ConfigError: a setting does not go with so many ranks.
+        ConfigError: so many ranks cannot share it: see `shareable.py`.
     """
     ranks = team()
     if ranks.size == 1:
         return experiment
-    _check(experiment, config, ranks.size)
+    check_shareable(experiment, config)
     experiment.streams["noise"].divide()
     mine = _Spread(**{f.name: getattr(experiment, f.name) for f in fields(Experiment)})
     mine.meet()
@@ -48,10 +48,8 @@ class _Spread(Experiment):
 
     def meet(self) -> None:
         """Begin where rank 0 does, to the last bit: other machines' logarithms may differ."""
-        files = pack(0, super().state_dict())
-        told = {name: team().tell(content) for name, content in files.items()}
+        state = _told(super().state_dict())
         if team().rank:
-            _, state = restored(told["state.json"], told["arrays.safetensors"])
             super().load_state_dict(state)
 
     def step(self) -> dict[str, Any]:
@@ -62,19 +60,22 @@ class _Spread(Experiment):
         """That of the whole run, the same on all ranks.
 
         Raises:
-            RunError: the ranks have different weights, so their steps were not the same.
+            RunError: the ranks have different weights, streams or orders of the data.
         """
         state = super().state_dict()
         for loss in state["trainer"].get("losses", {}).values():
             team().average(loss)  # what each rank has is of its own rows
-        arrays = pack(0, state["trainer"])["arrays.safetensors"]
-        sums = team().gather(np.array([zlib.crc32(arrays)], "int64"))
+        alike = {part: state[part] for part in ("trainer", "loader", "streams")}
+        # state.json has a checksum of the arrays in it.
+        sums = team().gather(np.array([zlib.crc32(pack(0, alike)["state.json"])], "int64"))
         if (sums != sums[0]).any():
             raise RunError(
-                "the ranks do not hold the same weights any more, so something in the steps was "
+                "the ranks are not in the same state any more, so something in the steps was "
                 "not the same on all of them: go on from the last checkpoint, on machines of one "
                 "kind."
             )
+        if self.watch is not None:
+            state["watch"] = _told(state["watch"])  # only rank 0's looks
         return state
 
     def pictures(self) -> Mapping[str, bytes]:
@@ -99,27 +100,15 @@ class _Spread(Experiment):
             return super().remark(losses)
 
 
+def _told(state: dict[str, Any]) -> dict[str, Any]:
+    """Rank 0's state, everywhere."""
+    files = pack(0, state)
+    told = {name: team().tell(content) for name, content in files.items()}
+    return restored(told["state.json"], told["arrays.safetensors"])[1]
+
+
 def _mean(value: Any) -> float:
     """The mean of what the ranks have read."""
     number = np.array([float(value)])
     team().average(number)
     return float(number[0])
-
-
-def _check(experiment: Experiment, config: RunConfig, ranks: int) -> None:
-    negative = getattr(experiment.trainer, "negative", None)
-    pack = getattr(config, "pack", 1)
-    for name, count, unit in (
-        ("batch", config.batch, ranks * pack),
-        ("chains", getattr(negative, "chains", ranks), ranks),
-    ):
-        if count % unit:
-            packed = f" in packs of {pack}" if unit != ranks else ""
-            raise ConfigError(
-                f"{name}={count} cannot be shared evenly by {ranks} ranks{packed}: take a multiple "
-                f"of {unit}, --set {name}={-(-count // unit) * unit}."
-            )
-    if config.capture:
-        raise ConfigError(
-            "a recorded step cannot talk to other ranks: leave capture out, or run on one rank."
-        )

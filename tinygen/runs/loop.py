@@ -138,6 +138,7 @@ class _Loop:
 
     def __post_init__(self) -> None:
         self.stop = StopRequest()
+        self.ending: int | None = None
         self.results: Mapping[str, Any] = {}
         self.remarked = ""
         self.saved: int | None = None
@@ -157,11 +158,11 @@ class _Loop:
                 self.results = self.run.step()
                 self.progress.step += 1
                 self._after_step(show)
-            if self.stop.signal is not None:
+            if self.ending is not None:
                 if self.saved != self.progress.step:
                     self._check(self._losses())
                     self._save(None)
-                raise Stopped(self.stop.signal)
+                raise Stopped(self.ending)
         self.progress.seconds = self._elapsed()
         return self.progress
 
@@ -243,5 +244,6 @@ class _Loop:
         return repeat_watched(self.run, self.run.trainer, steps, deep, given_up=self._asked_to_stop)
 
     def _asked_to_stop(self) -> bool:
-        self.stop.signal = self.agree(self.stop.signal)
-        return self.stop.signal is not None
+        # A signal that comes while the ranks agree counts next time: only this one knows of it.
+        self.ending = self.agree(self.stop.signal)
+        return self.ending is not None
