@@ -35,8 +35,18 @@ def test_accumulation_and_overlap_help_as_much_as_communication_costs(ranks):
     assert often.communication == once.communication
     assert once.efficiency < often.efficiency < 1.0
     assert once.seconds == pytest.approx(2e-3 + once.communication)
-    hidden = min(once.communication, 2e-3 * 2 / 3)
-    assert once.overlapped == pytest.approx(ranks * 100 / (once.seconds - hidden))
+    assert once.throughput <= once.overlapped <= ranks * 100 / (2e-3 / 3 + once.communication / 32)
+    assert often.overlapped / often.throughput <= once.overlapped / once.throughput
+
+
+def test_overlap_pays_for_long_messages_and_not_for_latency():
+    patient = STEP._replace(fixed=1.0)  # a backward pass that has time for everything
+    free, far = Link(0.0, 1e9), Link(1e-3, 1e15)
+    hidden = predict(patient, free, 16, 100)
+    assert hidden.overlapped == pytest.approx(1600 / (hidden.seconds - hidden.communication * 31 / 32))
+    nothing = predict(patient, far, 16, 100)
+    # Two pieces cost as much again, of which half is hidden: nothing is won.
+    assert nothing.overlapped == pytest.approx(nothing.throughput)
 
 
 def test_a_link_is_found_again_from_the_times_it_makes():

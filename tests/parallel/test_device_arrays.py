@@ -16,6 +16,7 @@ from tinygen.parallel.nccl import NCCLCommunicator
 NOTICE = "tinygen: this MPI takes no device arrays, so they are sent by way of the host"
 
 
+@pytest.mark.slow
 def test_device_arrays_go_by_way_of_the_host_with_one_notice(tmp_path):
     script = Path(__file__).with_name("staged.py")
     found = {}

@@ -55,7 +55,7 @@ def test_rank_0_alone_writes_and_speaks(begun):
     assert (folder / "two/samples/step-000008.png").is_file()
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=pytest.mark.slow)])
 def test_a_run_goes_on_with_another_number_of_ranks(ranks, begun, tmp_path):
     subprocess.run(["cp", "-r", begun[0] / "two", tmp_path / "run"], check=True)
     ended = mpiexec.train(ranks, tmp_path, "--resume", "run", "--steps", 12)
@@ -68,6 +68,7 @@ def test_a_run_goes_on_with_another_number_of_ranks(ranks, begun, tmp_path):
         np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_chains_are_spread_and_gathered(tmp_path):
     for ranks, steps in ((2, 4), (3, 8)):
         more = ["--resume", "run"] if ranks == 3 else ["rbm", "--out", "run", *CHAINS]
@@ -129,7 +130,7 @@ def pid_of(rank: int, cwd: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes by /proc")
-@pytest.mark.parametrize("victim", [0, 1])
+@pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.slow), 1])
 def test_a_killed_rank_ends_the_run_and_what_was_saved_stands(victim, tmp_path):
     with endless(tmp_path, "--set", "keep=1000000") as running:
         os.kill(pid_of(victim, tmp_path), signal.SIGKILL)
@@ -168,6 +169,7 @@ sys.exit(cli.main())
 """
 
 
+@pytest.mark.slow
 def test_an_error_of_one_rank_ends_all_and_is_told_with_its_rank(tmp_path):
     started = time.monotonic()
     ended = mpiexec.run(2, "-c", FAILING, "train", "gan", "--steps", 8, *SMALL, cwd=tmp_path)
@@ -177,6 +179,7 @@ def test_an_error_of_one_rank_ends_all_and_is_told_with_its_rank(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.slow
 def test_ranks_stop_after_the_same_step(tmp_path):
     with endless(tmp_path, "--set", "keep=1000000") as running:
         os.kill(pid_of(1, tmp_path), signal.SIGTERM)  # one rank hears of it, both stop

@@ -23,6 +23,9 @@ __all__ = ["Link", "Prediction", "StepCost", "all_reduce", "fit_link", "predict"
 BACKWARD = 2.0 / 3.0
 """Of a step's arithmetic: two products for each one of the forward pass."""
 
+PIECES = (1, 2, 4, 8, 16, 32)
+"""In which a gradient may be sent while the rest of it is computed."""
+
 
 class Link(NamedTuple):
     """Seconds before a message's first byte arrives, and bytes a second from then on."""
@@ -48,8 +51,8 @@ class Prediction(NamedTuple):
     """Of one update by n ranks: seconds, and examples a second of all ranks together.
 
     communication: seconds of it. efficiency: the throughput over n times one rank's. overlapped:
-    the throughput if the backward pass hid all the communication that it has time for, which no
-    program exceeds.
+    the throughput if the gradient were sent in pieces while the backward pass goes on, at the best
+    number of pieces: all but the last can be hidden, and each has a latency of its own.
     """
 
     seconds: float
@@ -83,16 +86,28 @@ def predict(step: StepCost, link: Link, ranks: int, batch: int, accumulate: int 
             the ranks: as many times fewer messages, and as many times larger a batch.
     """
     compute = accumulate * (step.fixed + step.per_example * batch)
-    talk = step.calls * all_reduce(ranks, step.bytes / step.calls, link) if ranks > 1 else 0.0
-    hidden = min(talk, BACKWARD * compute)
+    talk = _talk(step, link, ranks)
     examples = ranks * batch * accumulate
+    last = BACKWARD * compute / accumulate  # earlier passes have no sum of the gradient yet
+    in_pieces = [
+        compute + whole - min(whole * (1.0 - 1.0 / pieces), last)
+        for pieces, whole in ((k, _talk(step, link, ranks, k)) for k in PIECES)
+    ]
     return Prediction(
         seconds=compute + talk,
         throughput=examples / (compute + talk),
         communication=talk,
         efficiency=compute / (compute + talk),
-        overlapped=examples / (compute + talk - hidden),
+        overlapped=examples / min(in_pieces),
     )
+
+
+def _talk(step: StepCost, link: Link, ranks: int, pieces: int = 1) -> float:
+    """Seconds of an update's sums, each made in so many pieces."""
+    if ranks == 1:
+        return 0.0
+    calls = step.calls * pieces
+    return calls * all_reduce(ranks, step.bytes / calls, link)
 
 
 def fit_link(times: dict[int, float]) -> Link:
