@@ -1,4 +1,4 @@
-"""Three steps of every recipe, small, on the ranks of this team: the arrays of the states, as an .npz.
+"""Three steps of every recipe, small, on the ranks of this team: the states' arrays, as an .npz.
 
 mpiexec -n 2 python every_recipe.py FILE
 
@@ -25,7 +25,7 @@ SMALL = {
     "generator": (12, 12), "discriminator": (12, 12), "hidden": (12,),
 }  # fmt: skip
 DCGAN = {"batch": 12, "channels": (2, 3, 4)}
-"""With its own, thousands of rectifiers see some number near 0, and rounding flips a few of them."""
+"""With its own, thousands of rectifiers see some number near 0, and rounding flips a few."""
 
 
 def settings_of(recipe: recipes.Recipe) -> dict[str, Any]:

@@ -43,7 +43,8 @@ def test_overlap_pays_for_long_messages_and_not_for_latency():
     patient = STEP._replace(fixed=1.0)  # a backward pass that has time for everything
     free, far = Link(0.0, 1e9), Link(1e-3, 1e15)
     hidden = predict(patient, free, 16, 100)
-    assert hidden.overlapped == pytest.approx(1600 / (hidden.seconds - hidden.communication * 31 / 32))
+    left = hidden.seconds - hidden.communication * 31 / 32
+    assert hidden.overlapped == pytest.approx(1600 / left)
     nothing = predict(patient, far, 16, 100)
     # Two pieces cost as much again, of which half is hidden: nothing is won.
     assert nothing.overlapped == pytest.approx(nothing.throughput)

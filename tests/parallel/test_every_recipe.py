@@ -14,14 +14,14 @@ from tinygen import recipes
 
 REFUSED = {"progressive", "msg-gan", "beam", "amortised-cd", "rbm-prior-gan", "energy-gan"}
 TOLERANCE = 1e-3
-"""Of the length of all arrays of one kind. Where a gradient is 0, rounding leaves a sign, of which Adam
-makes a whole step: 3e-4. Other noise or other rows move the moments by 0.1."""
+"""Of the length of all arrays of one kind. Where a gradient is 0, rounding leaves a sign, of which
+Adam makes a whole step: 3e-4. Other noise or other rows move the moments by 0.1."""
 
 Kinds = dict[str, np.ndarray]
 
 
 def kinds_by_recipe(n: int, path: Path) -> dict[str, Kinds]:
-    """On n ranks: {recipe: {kind of array, such as the first moments of one player: all of them}}."""
+    """On n ranks: {recipe: {kind of array, such as the first moments of one player: all}}."""
     ended = mpiexec.run(n, every_recipe.__file__, path)
     assert ended.returncode == 0, ended.stderr
     parts: dict[str, dict[str, list[np.ndarray]]] = defaultdict(lambda: defaultdict(list))

@@ -27,8 +27,8 @@ LAUNCHERS = (
 """The variables by which they tell a process what it is."""
 
 GRACE = 5.0
-"""Seconds that the other ranks wait before they tell an error: most are all ranks', and rank 0, which
-tells them and ends all, may have had to wait for a core."""
+"""Seconds that the other ranks wait before they tell an error: most are all ranks', and rank 0,
+which tells them and ends all, may have had to wait for a core."""
 
 
 class LaunchError(RuntimeError):

@@ -94,7 +94,7 @@ def _parts(thing: Any, seen: set[int] | None = None) -> Iterator[Any]:
 
 
 def _check_data(experiment: Experiment) -> None:
-    """Each rank reads the data by itself: it must be the same in the same order, but for rounding."""
+    """Each rank reads the data by itself: it must be the same everywhere, but for rounding."""
     train = experiment.data.train
     rows = train.reshape(len(train), -1).sum(1, dtype="float64")
     counts = team().gather(np.array([len(rows)], "int64"))
