@@ -1,10 +1,22 @@
 """tinygen: reverse-mode automatic differentiation and generative models, on NumPy and CuPy.
 
-import tinygen as tg
+>>> import tinygen as tg
+>>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+>>> y = tg.sum(x**2)
+>>> tg.grad(y, x)
+Tensor([2., 4., 6.])
 
-x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
-y = tg.sum(tg.tanh(x) ** 2)
-tg.grad(y, x)
+Operations and what differentiates them are here; layers in `tinygen.nn`, update rules in
+`tinygen.optim`, data, models and what judges them in `tinygen.data`, `tinygen.models` and
+`tinygen.metrics`. Examples take for granted
+
+    import numpy as np
+    import tinygen as tg
+    from tinygen import nn, optim
+
+    rng = tg.Generator(0)
+
+and the names of the module in whose documentation they stand.
 """
 
 from . import nn, ops, optim

@@ -50,6 +50,13 @@ def grad(
         RuntimeError: the graph was freed by an earlier pass, an array that it needs was
             overwritten, or an input is not in the graph.
         ValueError: the cotangent's shape is not the output's.
+
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> tg.grad((x**3).sum(), x)
+    Tensor([ 3., 12., 27.])
+    >>> slope = tg.grad((x**3).sum(), x, create_graph=True)
+    >>> tg.grad(slope.sum(), x)
+    Tensor([ 6., 12., 18.])
     """
     several = not isinstance(inputs, Tensor)
     targets = list(inputs) if several else [inputs]

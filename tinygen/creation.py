@@ -22,6 +22,12 @@ def tensor(
             CuPy (keeps its dtype), or a Tensor.
         device: "cpu", "cuda", "cuda:1", "auto"; None for the default, or for where `data` is.
         requires_grad: record what is computed from it, so that `tg.grad` can come back to it.
+
+    >>> tg.tensor([[1, 2], [3, 4]])
+    Tensor([[1, 2],
+            [3, 4]], dtype=int64)
+    >>> tg.tensor([1.0, 2.0], requires_grad=True)
+    Tensor([1., 2.], requires_grad=True)
     """
     if isinstance(data, Tensor):
         data = data.data
@@ -44,35 +50,64 @@ def tensor(
 
 
 def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """A tensor of zeros; the shape as one tuple or as several lengths."""
+    """A tensor of zeros; the shape as one tuple or as several lengths.
+
+    >>> tg.zeros(2, 3).shape
+    (2, 3)
+    """
     return full(_as_shape(shape), 0, dtype=dtype, device=device)
 
 
 def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """A tensor of ones."""
+    """A tensor of ones.
+
+    >>> tg.ones(2)
+    Tensor([1., 1.])
+    """
     return full(_as_shape(shape), 1, dtype=dtype, device=device)
 
 
 def full(shape: Any, value: Any, *, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """A tensor of one value."""
+    """A tensor of one value.
+
+    >>> tg.full((2, 2), 0.5)
+    Tensor([[0.5, 0.5],
+            [0.5, 0.5]])
+    """
     backend = backend_for(device)
     with backend.current():
         return Tensor(backend.full(_as_shape((shape,)), value, dtype=dtype))
 
 
 def arange(*bounds: Any, dtype: Any = None, device: str | None = None) -> Tensor:
-    """start, start + step, ... below stop, as NumPy counts; integers unless a bound is a float."""
+    """start, start + step, ... below stop, as NumPy counts; integers unless a bound is a float.
+
+    >>> tg.arange(3), tg.arange(1.0, 2.0, 0.5)
+    (Tensor([0, 1, 2], dtype=int64), Tensor([1. , 1.5]))
+    """
     floats = any(isinstance(b, float) for b in bounds)
     return tensor(np.arange(*bounds, dtype=dtype or ("float32" if floats else None)), device=device)
 
 
 def eye(n: int, *, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """The identity matrix, (n, n)."""
+    """The identity matrix, (n, n).
+
+    >>> tg.eye(2)
+    Tensor([[1., 0.],
+            [0., 1.]])
+    """
     return tensor(np.eye(n, dtype=dtype), device=device)
 
 
 def from_dlpack(array: Any) -> Tensor:
-    """A tensor that shares the memory of another library's array (PyTorch, JAX, CuPy, ...)."""
+    """A tensor that shares the memory of another library's array (PyTorch, JAX, CuPy, ...).
+
+    >>> array = np.zeros(2, dtype="float32")
+    >>> shared = tg.from_dlpack(array)
+    >>> array[0] = 5.0
+    >>> shared
+    Tensor([5., 0.])
+    """
     on_host = array.__dlpack_device__()[0] == 1
     backend = backend_for("cpu" if on_host else "cuda")
     return Tensor(backend.library.from_dlpack(array))

@@ -45,7 +45,11 @@ LOG_2_PI = math.log(2.0 * math.pi)
 
 
 class StandardNormal:
-    """N(0, 1) in each component: the prior of a latent vector."""
+    """N(0, 1) in each component: the prior of a latent vector.
+
+    >>> StandardNormal().log_prob(tg.zeros(1, 2))
+    Tensor([-1.8379])
+    """
 
     def log_prob(self, x: Any) -> Any:
         """(..., D) to (...)."""
@@ -61,6 +65,9 @@ class Normal:
 
     Args:
         mean: (..., D). log_variance: of a shape that broadcasts with it, or a number.
+
+    >>> Normal(tg.zeros(1, 2), 0.0).log_prob(tg.zeros(1, 2))
+    Tensor([-1.8379])
     """
 
     def __init__(self, mean: Any, log_variance: Any) -> None:
@@ -111,7 +118,11 @@ class Normal:
 
 
 class Bernoulli:
-    """Ones with probability sigmoid(logits), else zeros."""
+    """Ones with probability sigmoid(logits), else zeros.
+
+    >>> Bernoulli(tg.zeros(1, 3)).log_prob(tg.ones(1, 3))
+    Tensor([-2.0794])
+    """
 
     def __init__(self, logits: Any) -> None:
         self.logits = logits
@@ -145,6 +156,10 @@ class DiscretisedLogistic:
 
     Args:
         mean: (..., D). log_scale: broadcasts with it. levels: L, such as 256.
+
+    >>> grey = DiscretisedLogistic(tg.full((1, 1), 0.5), tg.full((1, 1), -2.0), levels=17)
+    >>> grey.sample(rng).shape
+    (1, 1)
     """
 
     def __init__(self, mean: Any, log_scale: Any, levels: int) -> None:
@@ -189,6 +204,11 @@ def monte_carlo_kl(q: Any, p: Any, rng: Generator, samples: int = 1) -> Any:
     """KL(q || p) as the mean of log q(x) - log p(x) over draws from q, where no closed form exists.
 
     Unbiased; gradients pass through the draws where q's are reparameterised.
+
+    >>> q = Normal(tg.ones(1, 2), 0.0)
+    >>> estimate = monte_carlo_kl(q, StandardNormal(), rng, samples=1000)
+    >>> abs(estimate.item() - 1.0) < 0.2  # half the squared distance of the means is exact
+    True
     """
     if samples < 1:
         raise ValueError(f"monte_carlo_kl: samples must be at least 1, not {samples}.")

@@ -51,6 +51,11 @@ def draw_graph(
 
     Returns:
         The text of the file.
+
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> picture = tg.draw_graph(tg.tanh(x) * x, "graph.svg", names={"x": x})
+    >>> picture[:4], "tanh" in picture
+    ('<svg', True)
     """
     if y._node is None:
         raise ValueError(

@@ -28,7 +28,15 @@ __all__ = ["GradientError", "gradcheck"]
 
 
 class GradientError(AssertionError):
-    """A derivative disagrees with finite differences."""
+    """A derivative disagrees with finite differences.
+
+    >>> wrong = tg.primitive("wrong", lambda xp, x: x * x, lambda g, x: g * x)
+    >>> try:
+    ...     tg.gradcheck(wrong, [[1.0]])
+    ... except tg.GradientError as error:
+    ...     print(str(error)[:35])
+    order 1: finite differences give 0.
+    """
 
 
 def gradcheck(
@@ -59,6 +67,9 @@ def gradcheck(
         GradientError: with the order, the input and the element that disagree most, or where the
             output or a gradient has the wrong dtype or shape, or an input was written to.
         ValueError: there is nothing to check.
+
+    >>> tg.gradcheck(lambda x, y: tg.tanh(x * y), [[0.5, -1.0], [2.0, 1.0]], order=2) < 1e-6
+    True
     """
     if order < 1 or directions < 1 or not len(inputs):
         raise ValueError(

@@ -15,6 +15,7 @@ one rule serves every order. There is no mathematics here; that lives in `tinyge
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from operator import itemgetter
@@ -42,7 +43,13 @@ def recording(on: bool) -> Iterator[bool]:
 
 
 def no_grad() -> AbstractContextManager[Any]:
-    """`with tg.no_grad():` nothing is recorded; results are constants."""
+    """`with tg.no_grad():` nothing is recorded; results are constants.
+
+    >>> x = tg.tensor([1.0], requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (x * 2.0).requires_grad
+    False
+    """
     return recording(False)
 
 
@@ -173,6 +180,11 @@ def primitive(
 
     The function returned takes its arguments by position. Called with no Tensor it returns a raw
     array; otherwise a Tensor, recorded if an argument with a rule requires gradients.
+
+    >>> cube = tg.primitive("cube", lambda xp, x: x * x * x, lambda g, x: g * (3.0 * x * x))
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> tg.grad(cube(x).sum(), x)
+    Tensor([ 3., 12.])
     """
     if name in PRIMITIVES:
         raise ValueError(f"primitive: {name!r} is already declared.")
@@ -231,6 +243,10 @@ def constant(name: str, forward: Callable, doc: str | None = None) -> Callable:
     """Declare an operation that is constant almost everywhere, such as `x < y` or `argmax`.
 
     Its results never require gradients.
+
+    >>> is_even = tg.constant("is_even", lambda xp, x: x % 2 == 0)
+    >>> is_even(tg.tensor([1, 2]))
+    Tensor([False,  True], dtype=bool)
     """
     op = Operation(name, forward, ())
     return _publish(op, _general(op), doc)
@@ -240,9 +256,17 @@ def _publish(op: Operation, apply: Callable, doc: str | None) -> Callable:
     apply.__name__ = apply.__qualname__ = op.name
     apply.__module__ = op.forward.__module__
     apply.__doc__ = doc
+    apply.__signature__ = _without_backend(op.forward)  # type: ignore[attr-defined]
     apply.operation = op  # type: ignore[attr-defined]
     PRIMITIVES[op.name] = apply
     return apply
+
+
+def _without_backend(forward: Callable) -> inspect.Signature:
+    """What `help` shows: the arguments of the forward computation, which go by position."""
+    _, *found = inspect.signature(forward).parameters.values()
+    plain, bare = inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.POSITIONAL_ONLY
+    return inspect.Signature([a.replace(kind=bare) if a.kind == plain else a for a in found])
 
 
 # The three ways to apply an operation differ in speed only: most have one or two tensors.

@@ -36,6 +36,12 @@ class Generator:
         device: where the arrays are; None for the default device.
 
     Shapes are tuples or integers; floats come as float32 unless `dtype` says otherwise.
+
+    >>> rng = tg.Generator(0)
+    >>> rng.integers(0, 10, 3), rng.normal((2, 3)).shape
+    (array([7, 0, 4]), (2, 3))
+    >>> tg.Generator(0).integers(0, 10, 3)
+    array([7, 0, 4])
     """
 
     def __init__(self, seed: int, *, stream: int = 0, device: str | None = None) -> None:

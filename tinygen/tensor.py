@@ -52,6 +52,12 @@ class Tensor:
         data: a raw array, shared and not copied (`tg.tensor` copies, and takes lists).
         node: how it was computed; None for a constant or a leaf.
         requires_grad: record what is computed from this tensor, so that `grad` can come back to it.
+
+    >>> x = tg.Tensor(np.ones((2, 3)), requires_grad=True)
+    >>> x.shape, x.dtype, x.device
+    ((2, 3), dtype('float64'), 'cpu')
+    >>> (x * 2.0).sum()
+    Tensor(12., dtype=float64, op=sum)
     """
 
     __slots__ = ("_data", "_node")

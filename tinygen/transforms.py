@@ -46,6 +46,10 @@ def vjp(f: Callable[..., Any], *inputs: Tensor) -> tuple[Any, Callable[[Any], An
         f(*inputs), and `pullback(u)`, to be called as often as wanted: `u` has the shape of the
         output (a list of them for several outputs), the result that of the input (a list for
         several inputs), zeros where nothing depends on it.
+
+    >>> value, pullback = tg.vjp(lambda x: x**2, tg.tensor([1.0, 2.0]))
+    >>> value, pullback(tg.tensor([1.0, 10.0]))
+    (Tensor([1., 4.]), Tensor([ 2., 40.]))
     """
     run = _Run("vjp", f, inputs)
 
@@ -66,6 +70,10 @@ def jvp(f: Callable[..., Any], inputs: Any, tangents: Any) -> tuple[Any, Any]:
 
     Args:
         inputs, tangents: one tensor and its direction, or a list of each, of equal shapes.
+
+    >>> value, rate = tg.jvp(lambda x: x**2, tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0]))
+    >>> value, rate
+    (Tensor([1., 4.]), Tensor([ 2., 40.]))
     """
     several = not isinstance(inputs, Tensor)
     xs = list(inputs) if several else [inputs]
@@ -78,6 +86,10 @@ def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Tensor, Any]]:
     """The function that returns f(*inputs), one number, and its gradient in every input.
 
     The gradient is a tensor for one input, a list for several.
+
+    >>> value, gradient = tg.value_and_grad(lambda x: (x**2).sum())(tg.tensor([1.0, 2.0]))
+    >>> value, gradient
+    (Tensor(5.), Tensor([2., 4.]))
     """
     return _value_and_grad("value_and_grad", f)
 
@@ -88,6 +100,9 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
     Args:
         f: returns one number.
         x, v: one tensor and a direction of its shape, or a list of each.
+
+    >>> tg.hvp(lambda x: x[0] ** 2 * x[1], tg.tensor([1.0, 2.0]), tg.tensor([1.0, 0.0]))
+    Tensor([4., 2.])
     """
     several = not isinstance(x, Tensor)
     gradient = _value_and_grad("hvp", f)
@@ -100,12 +115,21 @@ def jacobian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """Every derivative of every element of f(x): an array of shape (*y.shape, *x.shape).
 
     One pass for each element of the output, or of the input if that is smaller.
+
+    >>> tg.jacobian(lambda x: tg.stack([x[0] * x[1], x[0]]), tg.tensor([2.0, 3.0]))
+    Tensor([[3., 2.],
+            [1., 0.]])
     """
     return _jacobian("jacobian", f, x)
 
 
 def hessian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
-    """The second derivatives of `f`, which returns one number: shape (*x.shape, *x.shape)."""
+    """The second derivatives of `f`, which returns one number: shape (*x.shape, *x.shape).
+
+    >>> tg.hessian(lambda x: x[0] ** 2 * x[1], tg.tensor([1.0, 2.0]))
+    Tensor([[4., 2.],
+            [2., 0.]])
+    """
     gradient = _value_and_grad("hessian", f)
     return _jacobian("hessian", lambda x: gradient(x)[1], x)
 

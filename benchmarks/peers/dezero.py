@@ -6,6 +6,7 @@ that a Python number does not turn float32 into float64.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ finally:
         del np.int  # type: ignore[attr-defined]  # noqa: NPY001
 
 VERSION = "0.0.13"
+EPSILON = 1e-8
 _as_array = core.as_array
 
 
@@ -55,9 +57,18 @@ class Network(dezero.Model):
         return self.layers[-1](x)
 
 
+class Adam(optimizers.Adam):
+    """Its epsilon stands beside sqrt(v) before the bias is corrected; here it means what others'
+    does, which decides where gradients are smaller than it, as many of gan-wide's are."""
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        self.eps = EPSILON * math.sqrt(1.0 - self.beta2 ** (self.t + 1))
+        super().update(*args, **kwargs)
+
+
 def adam(problem: Gan | Classifier, model: Network) -> Any:
     beta1, beta2 = problem.betas
-    return optimizers.Adam(alpha=problem.lr, beta1=beta1, beta2=beta2).setup(model)
+    return Adam(alpha=problem.lr, beta1=beta1, beta2=beta2).setup(model)
 
 
 def bce(logits: Any, label: float) -> Any:

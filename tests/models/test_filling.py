@@ -91,7 +91,7 @@ def test_importance_weights_give_the_exact_conditional_mean_of_a_linear_model(ba
     known = np.tile(mask.astype(float), (4, 1))
     place = rng.backend.from_host
     values = place(np.where(known == 1, x, 0.0))
-    found = by_importance(model, values, place(known), rng=rng, draws=40_000)
+    found = by_importance(model, values, place(known), rng=rng, chains=4, draws=10_000)
     np.testing.assert_allclose(host(found.mean())[:, ~mask], exact, atol=0.05)
     np.testing.assert_array_equal(host(found.mean())[:, mask].round(9), x[:, mask].round(9))
     unweighted = host(found.rows).mean(1)[:, ~mask]
@@ -117,9 +117,30 @@ def test_the_search_finds_the_noise_that_made_an_example():
     trainer = linear_gan(rng)
     x = trainer.sample(6)
     known = np.tile(np.array([1, 1, 1, 0, 0], "float32"), (6, 1))
-    filled = by_search(trainer, np.where(known == 1, x, 9.0).astype("float32"), known,
-                       steps=400, prior=0.0)  # fmt: skip
-    np.testing.assert_allclose(filled, x, atol=0.02)
+    start = np.where(known == 1, x, 9.0).astype("float32")
+    found = by_search(trainer, start, known, steps=400, starts=3, variance=1e-4)
+    np.testing.assert_allclose(np.exp(found.log_weights).sum(1), 1.0, rtol=1e-5)
+    np.testing.assert_allclose(found.mean(), x, atol=0.02)
+
+
+def test_searches_are_weighted_by_the_posterior_of_where_they_ended():
+    trainer = linear_gan(Generator(0))
+    x = trainer.sample(4)
+    known = np.tile(np.array([1, 0, 1, 0, 0], "float32"), (4, 1))
+    noises = [trainer.noise(4) for _ in range(3)]
+    given = iter(noises)
+    trainer.noise = lambda n: next(given)
+    found = by_search(trainer, x, known, steps=0, starts=3, variance=0.7)
+    with trainer.evaluating():
+        made = np.stack([trainer.generator(Tensor(z)).data for z in noises], 1)
+    square = (known[:, None] * (made - x[:, None]) ** 2).sum(2) / 1.4
+    log_p = -square - np.stack([0.5 * (z**2).sum(1) for z in noises], 1)
+    wanted = np.exp(log_p - log_p.max(1, keepdims=True))
+    np.testing.assert_allclose(
+        np.exp(found.log_weights), wanted / wanted.sum(1, keepdims=True), rtol=1e-4
+    )
+    kept = known[:, None] * x[:, None] + (1 - known[:, None]) * made
+    np.testing.assert_allclose(found.rows, kept, rtol=1e-5)
 
 
 def test_no_row_of_a_search_depends_on_another():

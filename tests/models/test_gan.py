@@ -13,7 +13,8 @@ import strict
 import tinygen as tg
 from tinygen import nn
 from tinygen.backend import Backend, host
-from tinygen.models.gan import R1, GANTrainer, mlp
+from tinygen.data.preprocessing import preprocess
+from tinygen.models.gan import R1, GANTrainer, Standardized, mlp
 
 NOISE, HIDDEN, FEATURES, BATCH = 4, 5, 6, 8
 
@@ -301,6 +302,18 @@ def test_mlp_puts_rectifiers_between_dense_layers_and_nothing_after_the_last():
     assert [m.slope for m in layers if isinstance(m, nn.LeakyReLU)] == [0.2, 0.2]
     plain = list(mlp([3, 4, 2], tg.Generator(0), output=nn.Sigmoid()))
     assert [type(m).__name__ for m in plain] == ["Linear", "ReLU", "Linear", "Sigmoid"]
+
+
+@pytest.mark.usefixtures("backend")
+def test_what_follows_a_standardized_sigmoid_undoes_to_its_pixels():
+    rows = np.random.default_rng(0).uniform(0, 1, (50, 6)).astype("float32")
+    _, done = preprocess(rows, (0.0, 1.0))
+    output = nn.Sequential(nn.Sigmoid(), Standardized(done.mean, done.std))
+    x = tg.tensor(np.random.default_rng(1).normal(0, 9, (20, 6)).astype("float32"))
+    found = output(x).numpy()
+    pixels = 1 / (1 + np.exp(-x.numpy().astype("float64")))
+    np.testing.assert_allclose(found, (pixels - done.mean) / done.std, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(done.undo(found), pixels, atol=1e-6)
 
 
 def test_a_gan_learns_a_gaussian():

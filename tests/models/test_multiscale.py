@@ -183,12 +183,12 @@ def with_gamma(trainer, value: float) -> None:
 
 @pytest.mark.parametrize("kind", FEATURES)
 def test_all_spectral_norms_of_sagan_are_one(kind):
-    """Nearly so while the weights move, and within 1% once the power method has caught up."""
+    """Within 1%; later the power method may lag for a while, where a singular value overtakes."""
     trainer = make("sagan", kind, lr=(1e-4, 4e-4))
     ((batch,),) = images(tg.backend.NUMPY, 1)
     for _ in range(10):
         trainer.step(batch)
-        assert max(spectral_norms(trainer)) <= 1.1
+        assert max(spectral_norms(trainer)) <= 1.01
     for _ in range(40):
         trainer._logits(trainer._round(batch, ()))
     norms = spectral_norms(trainer)

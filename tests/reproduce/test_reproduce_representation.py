@@ -36,8 +36,10 @@ def short(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["filling-in", "anomaly", "pretraining", "generator-from-autoencoder", "augmentation"]
-)
+    "name",
+    ["filling-in", "anomaly", "pretraining", "generator-from-autoencoder", "augmentation",
+     "clustering"],
+)  # fmt: skip
 def test_a_quick_row_gives_finite_figures(name):
     pretraining.starts.cache_clear()
     found = ROWS[name].run(0, True)

@@ -29,7 +29,14 @@ __all__ = [
 
 
 class DeviceError(RuntimeError):
-    """A device that was asked for cannot be used; the message says why and what to do."""
+    """A device that was asked for cannot be used; the message says why and what to do.
+
+    >>> try:
+    ...     tg.zeros(3, device="quantum")
+    ... except tg.DeviceError as error:
+    ...     print(str(error)[:24])
+    unknown device 'quantum'
+    """
 
 
 NUMPY = NumpyBackend()
@@ -103,7 +110,12 @@ def backend_for(device: str | None = None) -> Backend:
 
 
 def default_device() -> str:
-    """Where new tensors go: `use_device`, else the environment's TINYGEN_DEVICE, else "cpu"."""
+    """Where new tensors go: `use_device`, else the environment's TINYGEN_DEVICE, else "cpu".
+
+    >>> with tg.use_device("cpu"):
+    ...     tg.default_device()
+    'cpu'
+    """
     return _default_device or os.environ.get("TINYGEN_DEVICE") or "cpu"
 
 
@@ -115,6 +127,10 @@ class use_device:  # noqa: N801  called as a function, and in `with`
 
     Raises:
         DeviceError: the device does not exist or cannot be used; the message says why.
+
+    >>> with tg.use_device("cpu"):
+    ...     tg.zeros(2).device
+    'cpu'
     """
 
     def __init__(self, device: str) -> None:
@@ -140,6 +156,11 @@ def set_matmul_precision(precision: str) -> None:
         precision: "highest" (the default), in float32; "high", with factors rounded to the 10 bits
             of TF32, which tensor cores multiply several times as fast. Results then have three
             digits. On the processor both are float32.
+
+    >>> tg.set_matmul_precision("high")  # on a GPU; nothing changes on the processor
+    >>> tg.ones(1, 2) @ tg.ones(2, 1)
+    Tensor([[2.]])
+    >>> tg.set_matmul_precision("highest")
     """
     from .cuda.products import Products
 

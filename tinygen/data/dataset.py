@@ -25,6 +25,12 @@ class Dataset:
     0 and n_classes is 1. classes: their names, where they have any. origin: of your own data.
     preprocessing: what a recipe did to the training part, to be recorded; `train` is as it was.
     Raises DataError when an array is not what it should be.
+
+    >>> digits = load("digits")
+    >>> digits.train.shape, digits.test_labels.shape, digits.n_classes
+    ((1438, 8, 8), (359,), 10)
+    >>> digits.flat()[0].shape
+    (1438, 64)
     """
 
     name: str
@@ -123,6 +129,10 @@ def from_arrays(
     images. Labels: (N,) integers from 0. Without `test`, a fifth of every class is held out, the
     same one each time. n_classes: one more than the largest label, unless given. classes: their
     names. Raises DataError when an array is not what it should be.
+
+    >>> mine = from_arrays("mine", np.zeros((10, 3), "float32"), np.arange(10) % 2)
+    >>> mine.train.shape, mine.test.shape, mine.n_classes
+    ((8, 3), (2, 3), 2)
     """
     train = check_features(train, f"{name}: train")
     labels = _labels_or_zeros(train_labels, train, f"{name}: train")

@@ -26,6 +26,11 @@ def read_idx(path: str | PathLike[str]) -> NDArray[np.uint8]:
 
     Raises DataError when the file cannot be read, is not IDX, holds another element type, or holds
     fewer or more bytes than its header declares.
+
+    >>> with open("bytes.idx", "wb") as file:
+    ...     _ = file.write(bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]))  # one axis of length 2
+    >>> read_idx("bytes.idx")
+    array([7, 9], dtype=uint8)
     """
     name = fspath(path)
     try:

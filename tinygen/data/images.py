@@ -42,6 +42,12 @@ def load_images(path: str | PathLike[str]) -> Dataset:
     Without folders `train` and `test` in it, a fifth of every class is held out. Raises DataError
     for a file that is no image, is larger than it should be or of another size than the first, for
     images both beside and within folders, and for a part without any.
+
+    >>> from PIL import Image
+    >>> for i in range(5):
+    ...     Image.new("L", (8, 8)).save(f"{i}.png")
+    >>> load_images(".").train.shape
+    (4, 8, 8)
     """
     folder = Path(path)
     split = all((folder / part).is_dir() for part in ("train", "test"))

@@ -26,6 +26,10 @@ class BatchLoader:
     drop_last: False ends an epoch with the shorter batch that is left over. Where several ranks
     train together all draw the same order, and each gets its rows of every batch. Raises DataError
     when the lengths differ, or batch_size is not in 1..N.
+
+    >>> x, labels = np.zeros((10, 4)), np.arange(10)
+    >>> [batch[1].shape for batch in BatchLoader((x, labels), 4, rng, drop_last=False)]
+    [(4,), (4,), (2,)]
     """
 
     def __init__(

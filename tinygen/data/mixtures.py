@@ -22,6 +22,12 @@ class Mixture:
 
     centres: (K, 2), the exact means; std: the standard deviation (not the variance) of each axis.
     Raises DataError for another shape, a NaN or infinite centre, or a std that is not above 0.
+
+    >>> RING.centres.shape, RING.std
+    ((8, 2), 0.01)
+    >>> points, modes = Mixture(np.array([[0.0, 0.0], [4.0, 0.0]]), 0.1).sample(5, rng)
+    >>> points.shape, modes.shape
+    ((5, 2), (5,))
     """
 
     centres: NDArray[np.float64]
@@ -69,6 +75,9 @@ def sample_mixture(mixture: str | Mixture, n: int, rng: Generator) -> NDArray[np
     """n points (n, 2) of a mixture, given as "ring", "grid" or a `Mixture`.
 
     Raises DataError for an unknown name or n < 1. `Mixture.sample` also tells the modes.
+
+    >>> sample_mixture("grid", 5, rng).shape
+    (5, 2)
     """
     return find_mixture(mixture).sample(n, rng)[0]
 

@@ -29,6 +29,10 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
     It holds `train`, and may hold `train_labels`, `test` and `test_labels`: the arguments of
     `from_arrays`. Raises DataError when the file cannot be read, is damaged, holds pickled objects
     or other names, is larger than memory, or fails a check.
+
+    >>> np.savez("mine.npz", train=np.zeros((10, 3)), test=np.zeros((5, 3)))
+    >>> load_npz("mine.npz").test.shape
+    (5, 3)
     """
     name = fspath(path)
     with open_plain(name) as file:
@@ -48,6 +52,10 @@ def load_npy(path: str | PathLike[str]) -> Dataset:
     """The dataset in an .npy file, named after the file: unlabelled, a fifth of it held out.
 
     Raises DataError as `load_npz` does.
+
+    >>> np.save("mine.npy", np.zeros((10, 3)))
+    >>> load_npy("mine.npy").train.shape
+    (8, 3)
     """
     name = fspath(path)
     with open_plain(name) as file, damage_told(name, PLAIN):

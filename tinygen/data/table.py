@@ -39,6 +39,10 @@ def load_csv(path: str | PathLike[str]) -> Dataset:
 
     Raises DataError when the file cannot be read or is no table, names the line and column of a
     value that is missing or no number, and refuses columns of texts that are no classes.
+
+    >>> np.savetxt("table.csv", np.ones((10, 2)), delimiter=",", header="a,b", comments="")
+    >>> load_csv("table.csv").train.shape
+    (8, 2)
     """
     name = fspath(path)
     with open_plain(name) as file, damage_told(name, "a table"):

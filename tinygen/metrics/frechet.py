@@ -28,6 +28,10 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
     Estimated from few examples it is too large, by about as much for every set of that size: read
     it beside a floor of as many. Raises ValueError for fewer than D + 1 examples, which leave a
     covariance without full rank. The cost is O((N + M) D^2 + D^3).
+
+    >>> x = np.random.default_rng(0).normal(size=(100, 2))
+    >>> round(frechet_distance(x, x + [3.0, 4.0]), 4)  # squared: 3^2 + 4^2
+    25.0
     """
     x, y = check_pair("frechet_distance", x, y, at_least=1)
     needed = x.shape[1] + 1
@@ -42,7 +46,11 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
 def gaussian_frechet_distance(
     mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndarray, covariance2: np.ndarray
 ) -> float:
-    """d^2 between Gaussians of means (D,) and covariances (D, D), which may be singular."""
+    """d^2 between Gaussians of means (D,) and covariances (D, D), which may be singular.
+
+    >>> gaussian_frechet_distance(np.zeros(2), np.eye(2), np.array([3.0, 4.0]), 4.0 * np.eye(2))
+    27.0
+    """
     product = _symmetric_root(covariance1) @ _symmetric_root(covariance2)
     shared = np.linalg.svd(product, compute_uv=False).sum()
     apart = ((np.asarray(mean1) - mean2) ** 2).sum()

@@ -28,6 +28,10 @@ class Judgement:
 
     shares: (n_classes,) how much of the samples it takes for each class. confidence: the mean over
     samples of the probability of the likeliest class. real_confidence: the same of held-out data.
+
+    >>> says = Judgement(np.array([0.5, 0.5]), 0.9, real_confidence=0.95, accuracy=0.99)
+    >>> says.confidence
+    0.9
     """
 
     shares: np.ndarray
@@ -61,6 +65,10 @@ class Judge:
         rng: draws weights and batches.
         epochs: passes over the training data; None for enough of them.
         kept_in: a folder where judges are kept; one that is there already is not trained again.
+
+    >>> judge = Judge(tg.data.load("digits"), rng, epochs=1)
+    >>> judge.accuracy > 0.5
+    True
     """
 
     def __init__(

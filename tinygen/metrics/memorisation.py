@@ -18,12 +18,20 @@ MARK = 0.9, 1.3
 
 
 def nearest_training_distances(rows: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Of each of rows (N, D), in the data's units, (N,). The cost is O(N D len(train))."""
+    """Of each of rows (N, D), in the data's units, (N,). The cost is O(N D len(train)).
+
+    >>> nearest_training_distances(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [6.0, 8.0]]))
+    array([5.])
+    """
     return nearest(*check_pair("nearest_training_distances", rows, train, at_least=1))
 
 
 def memorisation_ratio(of_samples: np.ndarray, of_held_out: np.ndarray) -> float:
-    """The ratio of the medians of two sets of such distances; inf where the second one is 0."""
+    """The ratio of the medians of two sets of such distances; inf where the second one is 0.
+
+    >>> memorisation_ratio(np.array([1.0, 2.0, 3.0]), np.array([4.0, 4.0]))
+    0.5
+    """
     above, below = float(np.median(of_samples)), float(np.median(of_held_out))
     if below == 0:
         return 1.0 if above == 0 else float("inf")

@@ -25,6 +25,10 @@ class ModeCoverage:
     """How a sampler covers a mixture of K modes.
 
     counts: (K,) high-quality samples nearest to each mode. high_quality: their share of all.
+
+    >>> found = ModeCoverage(np.array([30, 0, 50]), high_quality=0.8)
+    >>> found.modes, found.high_quality
+    (2, 0.8)
     """
 
     counts: np.ndarray
@@ -56,7 +60,13 @@ class ModeCoverage:
 
 
 def mode_coverage(samples: np.ndarray, mixture: Mixture) -> ModeCoverage:
-    """Of samples (N, 2), N above 0; those that are not finite are of no quality."""
+    """Of samples (N, 2), N above 0; those that are not finite are of no quality.
+
+    >>> from tinygen.data import RING
+    >>> found = mode_coverage(RING.centres, RING)
+    >>> found.modes, found.high_quality
+    (8, 1.0)
+    """
     if samples.ndim != 2 or samples.shape[1] != 2 or len(samples) == 0:
         raise ValueError(
             f"mode_coverage: samples have shape {samples.shape}; give points in the plane, (N, 2)."

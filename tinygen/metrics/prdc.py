@@ -30,6 +30,10 @@ class PRDC(NamedTuple):
     precision: of the samples in the ball of an example. recall: of the examples in the ball of a
     sample. density: how many examples' balls hold a sample, over k. coverage: of the examples whose
     ball holds a sample.
+
+    >>> x = np.arange(12.0).reshape(6, 2)
+    >>> prdc(x, x + 100.0, k=2).coverage
+    0.0
     """
 
     precision: float
@@ -43,6 +47,10 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> PRDC:
 
     All depend on N and M: compare only scores of as many. Of two draws of one distribution none is
     1, but what the floor says. The cost is O(D (N + M)^2); the memory, a block of distances.
+
+    >>> x = np.random.default_rng(0).normal(size=(50, 2))
+    >>> prdc(x, x)
+    PRDC(precision=1.0, recall=1.0, density=1.0, coverage=1.0)
     """
     if k < 1:
         raise ValueError(f"prdc: k must be at least 1, not {k}.")

@@ -19,6 +19,9 @@ def classifier_score(probabilities: np.ndarray) -> float:
     """From 1 to K, of a classifier's probabilities (N, K): K where all classes are even and clear.
 
     p(y) is the mean over the samples themselves, so few of them score somewhat too high.
+
+    >>> classifier_score(np.eye(4)), classifier_score(np.full((4, 4), 0.25))
+    (4.0, 1.0)
     """
     p = check_rows("classifier_score", "probabilities", probabilities, 1).astype(np.float64)
     if p.min() < 0 or np.abs(p.sum(1) - 1).max() > 1e-3:

@@ -48,6 +48,11 @@ class ImageSuite:
     Args:
         judge: of the same data; its features and probabilities are used.
         seed: of the choice, and of all resampling.
+
+    >>> digits = tg.data.load("digits")
+    >>> suite = ImageSuite(digits, Judge(digits, rng, epochs=1), seed=0)
+    >>> suite.n, sorted(suite.values(digits.flat()[0]))[:3]
+    (359, ['Frechet distance', 'classifier score', 'coverage'])
     """
 
     def __init__(self, data: Dataset, judge: Judge, seed: int) -> None:

@@ -24,7 +24,12 @@ __all__ = ["anogan_score", "bigan_score", "free_energy", "negative_bound"]
 
 
 def free_energy(rbm: RBM, x: Array) -> np.ndarray:
-    """F(x), which is -log p(x) but for one constant."""
+    """F(x), which is -log p(x) but for one constant.
+
+    >>> from tinygen.models.rbm import RBM
+    >>> free_energy(RBM(6, 4, rng=rng), np.ones((5, 6), "float32")).shape
+    (5,)
+    """
     return host(rbm.arrays().free_energy(x))
 
 
@@ -33,6 +38,11 @@ def negative_bound(model: VAE, x: Array, *, rng: Generator, samples: int = 10) -
 
     An and Cho, "Variational autoencoder based anomaly detection using reconstruction probability"
     (2015) leave out the KL term; the bound has it.
+
+    >>> from tinygen.models.vae import BernoulliOutput, dense_vae
+    >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
+    >>> negative_bound(model, np.ones((5, 8), "float32"), rng=rng).shape
+    (5,)
     """
     drawn = rng.bernoulli(x) if model.output.binary else x
     return -importance_sampled(model, drawn, rng=rng, samples=samples).values[samples]
@@ -43,6 +53,13 @@ def bigan_score(trainer: BiGANTrainer, x: Array, *, weight: float = 0.1) -> np.n
 
     Zenati et al., "Efficient GAN-based anomaly detection" (2018), eq. 1, with their weights: the
     first part is the sum over pixels, and the second the cross-entropy, their L_D "sigma".
+
+    >>> from tinygen.models.gan import BiGANTrainer, mlp
+    >>> trainer = BiGANTrainer(
+    ...     mlp([3, 8, 2], rng), mlp([2, 8, 3], rng), mlp([2 + 3, 8, 1], rng), latent=3, rng=rng
+    ... )
+    >>> bigan_score(trainer, np.ones((5, 2), "float32")).shape
+    (5,)
     """
     with trainer.evaluating():
         codes = trainer.encode(x)
@@ -64,6 +81,12 @@ def anogan_score(
     """The least of (1 - weight) |x - G(z)| + weight |f(x) - f(G(z))| over z, by descent.
 
     Schlegl et al. 2017, eqs. 3 to 6, with their weight; f is D's last hidden layer.
+
+    >>> from tinygen.models.gan import Discriminator, GANTrainer, mlp
+    >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))
+    >>> trainer = GANTrainer(mlp([4, 8, 2], rng), D, rng=rng, noise_shape=4)
+    >>> anogan_score(trainer, np.ones((5, 2), "float32"), steps=3).shape
+    (5,)
     """
     inside = hidden_layers(trainer.discriminator)
     with trainer.evaluating():

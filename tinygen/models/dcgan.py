@@ -27,6 +27,9 @@ def generator(
 
     Args:
         channels: of the hidden layers, from the largest image to the smallest: (64, 128, 256).
+
+    >>> generator(3, (8, 8, 8), 1, rng)(tg.zeros(2, 3, 1, 1)).shape
+    (2, 1, 32, 32)
     """
     low, middle, high = channels
     network = nn.Sequential(
@@ -46,7 +49,11 @@ def generator(
 
 
 def discriminator(channels: tuple[int, int, int], colours: int, rng: Generator) -> nn.Sequential:
-    """Images (N, colours, 32, 32) to logits (N, 1)."""
+    """Images (N, colours, 32, 32) to logits (N, 1).
+
+    >>> discriminator((8, 8, 8), 1, rng)(tg.zeros(2, 1, 32, 32)).shape
+    (2, 1)
+    """
     low, middle, high = channels
     network = nn.Sequential(
         nn.Conv2d(colours, low, 4, 2, 1, bias=False, rng=rng),

@@ -42,6 +42,10 @@ def features(trainer: Any, examples: np.ndarray) -> np.ndarray:
 
     Raises:
         ValueError: the model makes none, or none without being told the classes.
+
+    >>> from tinygen.models.rbm import RBM, RBMTrainer
+    >>> features(RBMTrainer(RBM(6, 4, rng=rng), rng=rng), np.ones((5, 6), "float32")).shape
+    (5, 4)
     """
     extract = extractor(trainer)
     place = trainer.rng.backend.from_host

@@ -22,6 +22,11 @@ def spherical_path(start: np.ndarray, end: np.ndarray, points: int) -> np.ndarra
     Args:
         start, end: (N, D).
         points: at least 2.
+
+    >>> spherical_path(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 3).round(4)
+    array([[[1.    , 0.    ],
+            [0.7071, 0.7071],
+            [0.    , 1.    ]]])
     """
     if points < 2:
         raise ValueError(f"spherical_path: points must be at least 2, not {points}.")

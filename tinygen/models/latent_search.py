@@ -33,6 +33,12 @@ def search(
 
     Adam moves every number by its own gradient alone and the losses are added, so that no row
     depends on another. What is returned of a row is the z at which its loss was least.
+
+    >>> from tinygen.models.gan import GANTrainer, mlp
+    >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
+    >>> z, least = search(trainer, lambda z, x: (x**2).sum(1), trainer.noise(5), steps=3)
+    >>> z.shape, least.shape
+    ((5, 4), (5,))
     """
     z = nn.Parameter(start.copy())
     optimizer = optim.Adam([z], lr=lr)
@@ -52,7 +58,14 @@ def search(
 def best_of(
     trainer: GANTrainer, loss: RowLoss, rows: int, *, restarts: int, steps: int, lr: float = 0.1
 ) -> tuple[Array, np.ndarray]:
-    """The best of several searches for each row, from fresh noise each."""
+    """The best of several searches for each row, from fresh noise each.
+
+    >>> from tinygen.models.gan import GANTrainer, mlp
+    >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
+    >>> z, least = best_of(trainer, lambda z, x: (x**2).sum(1), 5, restarts=2, steps=3)
+    >>> z.shape, least.shape
+    ((5, 4), (5,))
+    """
     xp = trainer.backend
     best, least = search(trainer, loss, trainer.noise(rows), steps=steps, lr=lr)
     for _ in range(restarts - 1):

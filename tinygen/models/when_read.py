@@ -9,7 +9,12 @@ __all__ = ["WhenRead"]
 
 
 class WhenRead:
-    """A number that `float(x)` computes: what is not looked at costs nothing."""
+    """A number that `float(x)` computes: what is not looked at costs nothing.
+
+    >>> number = WhenRead(lambda: 42)
+    >>> float(number)
+    42.0
+    """
 
     def __init__(self, compute: Callable[[], Any]) -> None:
         self._compute = compute

@@ -22,43 +22,71 @@ class _Elementwise(Module):
 
 
 class ReLU(_Elementwise):
-    """max(x, 0)."""
+    """max(x, 0).
+
+    >>> nn.ReLU()(tg.tensor([-1.0, 2.0]))
+    Tensor([0., 2.])
+    """
 
     function = staticmethod(ops.relu)
 
 
 class Tanh(_Elementwise):
-    """The hyperbolic tangent."""
+    """The hyperbolic tangent.
+
+    >>> nn.Tanh()(tg.tensor([0.0, 2.0]))
+    Tensor([0.   , 0.964])
+    """
 
     function = staticmethod(ops.tanh)
 
 
 class Sigmoid(_Elementwise):
-    """1 / (1 + exp(-x))."""
+    """1 / (1 + exp(-x)).
+
+    >>> nn.Sigmoid()(tg.tensor([0.0, 2.0]))
+    Tensor([0.5   , 0.8808])
+    """
 
     function = staticmethod(ops.sigmoid)
 
 
 class Softplus(_Elementwise):
-    """log(1 + exp(x))."""
+    """log(1 + exp(x)).
+
+    >>> nn.Softplus()(tg.tensor([0.0, 2.0]))
+    Tensor([0.6931, 2.1269])
+    """
 
     function = staticmethod(ops.softplus)
 
 
 class GELU(_Elementwise):
-    """x times the normal distribution function of x, exact (Hendrycks & Gimpel 2016)."""
+    """x times the normal distribution function of x, exact (Hendrycks & Gimpel 2016).
+
+    >>> nn.GELU()(tg.tensor([-1.0, 0.0, 2.0]))
+    Tensor([-0.1587,  0.    ,  1.9545])
+    """
 
     function = staticmethod(ops.gelu)
 
 
 class SiLU(_Elementwise):
-    """x sigmoid(x), also called swish (Ramachandran et al. 2017)."""
+    """x sigmoid(x), also called swish (Ramachandran et al. 2017).
+
+    >>> nn.SiLU()(tg.tensor([-1.0, 0.0, 2.0]))
+    Tensor([-0.2689,  0.    ,  1.7616])
+    """
 
     function = staticmethod(ops.silu)
 
 
 class Identity(Module):
-    """x."""
+    """x.
+
+    >>> nn.Identity()(tg.tensor([1.0]))
+    Tensor([1.])
+    """
 
     def forward(self, x: Any) -> Any:
         """The argument itself."""
@@ -66,7 +94,11 @@ class Identity(Module):
 
 
 class LeakyReLU(Module):
-    """x where positive, slope * x elsewhere (Maas et al. 2013)."""
+    """x where positive, slope * x elsewhere (Maas et al. 2013).
+
+    >>> nn.LeakyReLU(0.2)(tg.tensor([-1.0, 2.0]))
+    Tensor([-0.2,  2. ])
+    """
 
     def __init__(self, slope: float = 0.01) -> None:
         self.slope = slope
@@ -81,7 +113,11 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016).
+
+    >>> nn.ELU()(tg.tensor([-1.0, 0.0, 2.0]))
+    Tensor([-0.6321,  0.    ,  2.    ])
+    """
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -96,7 +132,11 @@ class ELU(Module):
 
 
 class Softmax(Module):
-    """exp(x) over its sum along `axis`."""
+    """exp(x) over its sum along `axis`.
+
+    >>> nn.Softmax()(tg.tensor([0.0, 0.0]))
+    Tensor([0.5, 0.5])
+    """
 
     def __init__(self, axis: int = -1) -> None:
         self.axis = axis

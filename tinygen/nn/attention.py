@@ -29,6 +29,9 @@ class SelfAttention2d(Module):
 
     Args:
         reduction: the article's 8; it must divide the channels.
+
+    >>> nn.SelfAttention2d(16, rng=rng)(tg.ones(2, 16, 8, 8)).shape
+    (2, 16, 8, 8)
     """
 
     def __init__(
@@ -84,6 +87,11 @@ class MultiheadAttention(Module):
         num_heads: must divide embed_dim.
         dropout: the probability of dropping a weight in training.
         rng: draws the first weights, and the dropout.
+
+    >>> attention = nn.MultiheadAttention(8, num_heads=2, rng=rng)
+    >>> x = tg.ones(3, 5, 8)
+    >>> attention(x, x, x).shape
+    (3, 5, 8)
     """
 
     def __init__(

@@ -89,6 +89,9 @@ class Conv2d(_Convolution):
 
     Weight (out, in / groups, KH, KW) and bias (out,) start as U(-b, b), b = 1/sqrt(fan in), as in
     PyTorch. (`nn.init.dcgan_` gives the start that DCGANs use.)
+
+    >>> nn.Conv2d(1, 16, kernel_size=4, stride=2, padding=1, rng=rng)(tg.zeros(5, 1, 28, 28)).shape
+    (5, 16, 14, 14)
     """
 
     axes = 2
@@ -96,7 +99,11 @@ class Conv2d(_Convolution):
 
 
 class Conv1d(_Convolution):
-    """Convolution of sequences: (N, in_channels, L) to (N, out_channels, OL); see `Conv2d`."""
+    """Convolution of sequences: (N, in_channels, L) to (N, out_channels, OL); see `Conv2d`.
+
+    >>> nn.Conv1d(2, 4, kernel_size=3, padding=1, rng=rng)(tg.zeros(5, 2, 9)).shape
+    (5, 4, 9)
+    """
 
     axes = 1
     operation = staticmethod(ops.conv1d)
@@ -129,6 +136,10 @@ class ConvTranspose2d(_Transposed):
 
     Weight (in, out / groups, KH, KW) and bias (out,) start as U(-b, b), as in PyTorch with
     b = 1/sqrt(weight.size / in).
+
+    >>> up = nn.ConvTranspose2d(16, 1, kernel_size=4, stride=2, padding=1, rng=rng)
+    >>> up(tg.zeros(5, 16, 14, 14)).shape
+    (5, 1, 28, 28)
     """
 
     axes = 2
@@ -136,7 +147,11 @@ class ConvTranspose2d(_Transposed):
 
 
 class ConvTranspose1d(_Transposed):
-    """(N, in_channels, L) to (N, out_channels, OL); see `ConvTranspose2d`."""
+    """(N, in_channels, L) to (N, out_channels, OL); see `ConvTranspose2d`.
+
+    >>> nn.ConvTranspose1d(4, 2, kernel_size=2, stride=2, rng=rng)(tg.zeros(5, 4, 9)).shape
+    (5, 2, 18)
+    """
 
     axes = 1
     operation = staticmethod(ops.conv_transpose1d)

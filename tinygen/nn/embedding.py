@@ -21,6 +21,9 @@ class Embedding(Module):
             the CPU only: looking at them would make a GPU wait.)
         padding_idx: a row that starts as zeros and whose gradient is zero.
         rng: the weights are drawn from it, N(0, 1), on the host: the same on every device.
+
+    >>> nn.Embedding(10, 4, rng=rng)(tg.tensor([3, 3, 0])).shape
+    (3, 4)
     """
 
     def __init__(

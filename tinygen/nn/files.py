@@ -17,6 +17,10 @@ def save(source: Module | Mapping[str, np.ndarray], path: str | os.PathLike[str]
     """Write a module's state, or a dict of host arrays, to a safetensors file.
 
     The file appears complete or not at all: it is written beside `path` and then renamed.
+
+    >>> nn.save(nn.Linear(3, 2, rng=rng), "layer.safetensors")
+    >>> sorted(nn.load("layer.safetensors"))
+    ['bias', 'weight']
     """
     from safetensors.numpy import save as to_bytes
 
@@ -42,6 +46,10 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: the file is truncated, not a safetensors file, or of a type that NumPy lacks.
+
+    >>> nn.save({"w": np.ones(2)}, "weights.safetensors")
+    >>> nn.load("weights.safetensors")
+    {'w': array([1., 1.])}
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load as from_bytes

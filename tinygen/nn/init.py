@@ -31,6 +31,10 @@ def uniform_parameter(
 
     Args:
         device: where it goes; None for where `rng` delivers.
+
+    >>> w = nn.init.uniform_parameter((2, 3), 0.1, rng=rng, dtype="float32", device=None)
+    >>> w.shape, w.requires_grad
+    ((2, 3), True)
     """
     values = rng.on("cpu").uniform(shape, -bound, bound, dtype=dtype)
     backend = rng.backend if device is None else backend_for(device)
@@ -38,28 +42,49 @@ def uniform_parameter(
 
 
 def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0, *, rng: Generator) -> Tensor:
-    """U(low, high)."""
+    """U(low, high).
+
+    >>> w = nn.init.uniform_(tg.zeros(100), -1.0, 1.0, rng=rng)
+    >>> tg.abs(w).max().item() <= 1.0
+    True
+    """
     return _write(tensor, rng.on("cpu").uniform(tensor.shape, low, high, dtype=tensor.dtype))
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Generator) -> Tensor:
-    """N(mean, std^2)."""
+    """N(mean, std^2).
+
+    >>> nn.init.normal_(tg.zeros(3, 2), std=0.02, rng=rng).shape
+    (3, 2)
+    """
     return _write(tensor, rng.on("cpu").normal(tensor.shape, mean, std, dtype=tensor.dtype))
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
-    """One value everywhere."""
+    """One value everywhere.
+
+    >>> nn.init.constant_(tg.zeros(2), 0.5)
+    Tensor([0.5, 0.5])
+    """
     tensor[...] = value
     return tensor
 
 
 def zeros_(tensor: Tensor) -> Tensor:
-    """Zeros."""
+    """Zeros.
+
+    >>> nn.init.zeros_(tg.ones(2))
+    Tensor([0., 0.])
+    """
     return constant_(tensor, 0.0)
 
 
 def ones_(tensor: Tensor) -> Tensor:
-    """Ones."""
+    """Ones.
+
+    >>> nn.init.ones_(tg.zeros(2))
+    Tensor([1., 1.])
+    """
     return constant_(tensor, 1.0)
 
 
@@ -71,6 +96,10 @@ def kaiming_uniform_(
 
     He et al. 2015, "Delving deep into rectifiers", eq. 10 and 14: keeps the variance of
     activations (fan "in") or of gradients (fan "out") through layers of this nonlinearity.
+
+    >>> w = nn.init.kaiming_uniform_(tg.zeros(200, 50), rng=rng)
+    >>> tg.abs(w).max().item() <= (6 / 50) ** 0.5
+    True
     """
     bound = math.sqrt(3.0) * _kaiming_std(tensor, nonlinearity, slope, fan)
     return uniform_(tensor, -bound, bound, rng=rng)
@@ -80,7 +109,12 @@ def kaiming_normal_(
     tensor: Tensor, nonlinearity: str = "relu", slope: float = 0.01, fan: str = "in",
     *, rng: Generator,
 ) -> Tensor:  # fmt: skip
-    """N(0, gain^2 / fan): He et al. 2015, eq. 10 and 14; see `kaiming_uniform_`."""
+    """N(0, gain^2 / fan): He et al. 2015, eq. 10 and 14; see `kaiming_uniform_`.
+
+    >>> w = nn.init.kaiming_normal_(tg.zeros(200, 50), rng=rng)
+    >>> abs(w.std().item() - (2 / 50) ** 0.5) < 0.01
+    True
+    """
     return normal_(tensor, 0.0, _kaiming_std(tensor, nonlinearity, slope, fan), rng=rng)
 
 
@@ -89,13 +123,22 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Ten
 
     Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
     networks", eq. 16: a compromise between the variances of activations and of gradients.
+
+    >>> w = nn.init.xavier_uniform_(tg.zeros(60, 40), rng=rng)
+    >>> tg.abs(w).max().item() <= (6 / 100) ** 0.5
+    True
     """
     bound = gain * math.sqrt(6.0 / sum(fans(tensor.shape)))
     return uniform_(tensor, -bound, bound, rng=rng)
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
-    """N(0, 2 gain^2 / (fan in + fan out)): Glorot & Bengio 2010, eq. 12."""
+    """N(0, 2 gain^2 / (fan in + fan out)): Glorot & Bengio 2010, eq. 12.
+
+    >>> w = nn.init.xavier_normal_(tg.zeros(60, 40), rng=rng)
+    >>> abs(w.std().item() - (2 / 100) ** 0.5) < 0.01
+    True
+    """
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / sum(fans(tensor.shape))), rng=rng)
 
 
@@ -104,6 +147,10 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
 
     The tensor is seen as a matrix (out, everything else). Saxe et al. 2014, "Exact solutions to
     the nonlinear dynamics of learning in deep linear neural networks", section 3.
+
+    >>> w = nn.init.orthogonal_(tg.zeros(2, 5), rng=rng)
+    >>> np.allclose((w @ w.T).numpy(), np.eye(2), atol=1e-6)
+    True
     """
     if tensor.ndim < 2:
         raise ValueError(f"orthogonal_: needs at least 2 axes, not shape {tensor.shape}.")
@@ -120,6 +167,10 @@ def dcgan_(module: Any, *, rng: Generator) -> Any:
     Radford, Metz & Chintala 2016, "Unsupervised representation learning with deep convolutional
     generative adversarial networks", section 4. (They do not say how batch norm starts; this is
     their code.) Other parameters, such as an attention's gamma, are left. Returns the module.
+
+    >>> net = nn.Sequential(nn.Conv2d(1, 8, 4, rng=rng), nn.BatchNorm2d(8))
+    >>> nn.init.dcgan_(net, rng=rng) is net
+    True
     """
     for name, tensor in module.named_parameters():
         if tensor.ndim > 1:
@@ -132,7 +183,11 @@ def dcgan_(module: Any, *, rng: Generator) -> Any:
 
 
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
-    """Fan in and fan out of a weight (out, in, ...): connections into and out of one unit."""
+    """Fan in and fan out of a weight (out, in, ...): connections into and out of one unit.
+
+    >>> nn.init.fans((10, 4)), nn.init.fans((16, 3, 5, 5))
+    ((4, 10), (75, 400))
+    """
     if len(shape) < 2:
         raise ValueError(f"fans: a weight has axes (out, in, ...), not shape {shape}.")
     window = math.prod(shape[2:])
@@ -146,6 +201,9 @@ def gain(nonlinearity: str, slope: float = 0.01) -> float:
 
     Args:
         nonlinearity: "linear", "sigmoid", "tanh", "relu" or "leaky_relu" (which uses `slope`).
+
+    >>> nn.init.gain("tanh"), round(nn.init.gain("relu"), 4)
+    (1.6666666666666667, 1.4142)
     """
     known = {
         "linear": 1.0,

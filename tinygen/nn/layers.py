@@ -26,6 +26,10 @@ class Linear(Module):
 
     Weight (out, in) and bias (out,) start as U(-1/sqrt(in), 1/sqrt(in)), as in PyTorch, where it
     is written kaiming_uniform_(a=sqrt(5)).
+
+    >>> layer = nn.Linear(3, 2, rng=rng)
+    >>> layer(tg.zeros(5, 3)).shape, layer.weight.shape
+    ((5, 2), (2, 3))
     """
 
     def __init__(
@@ -69,6 +73,10 @@ class Sequential(Module):
     """Layers one after the other; their names are "0", "1", ...
 
     A slice of it is a Sequential of the same layers.
+
+    >>> net = nn.Sequential(nn.Linear(4, 8, rng=rng), nn.ReLU(), nn.Linear(8, 1, rng=rng))
+    >>> net(tg.zeros(5, 4)).shape, len(list(net.parameters()))
+    ((5, 1), 4)
     """
 
     def __init__(self, *layers: Module) -> None:
@@ -133,6 +141,12 @@ class Dropout(Module):
 
     Args:
         rng: where the masks are drawn; it delivers to the device of the inputs.
+
+    >>> dropout = nn.Dropout(0.5, rng=rng)
+    >>> set(dropout(tg.ones(100)).numpy().tolist()) == {0.0, 2.0}
+    True
+    >>> dropout.eval()(tg.ones(2))
+    Tensor([1., 1.])
     """
 
     def __init__(self, p: float = 0.5, *, rng: Generator) -> None:
@@ -155,7 +169,11 @@ class Dropout(Module):
 
 
 class Flatten(Module):
-    """(N, ...) to (N, product of the rest)."""
+    """(N, ...) to (N, product of the rest).
+
+    >>> nn.Flatten()(tg.zeros(2, 3, 4, 4)).shape
+    (2, 48)
+    """
 
     def forward(self, x: Any) -> Any:
         """(N, ...) to (N, product of the rest)."""

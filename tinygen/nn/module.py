@@ -31,7 +31,11 @@ Self = TypeVar("Self", bound="Module")
 
 
 def Parameter(data: Tensor | Array) -> Tensor:  # noqa: N802, as PyTorch spells it
-    """A leaf that requires gradients, sharing the memory of an array or Tensor."""
+    """A leaf that requires gradients, sharing the memory of an array or Tensor.
+
+    >>> nn.Parameter(tg.zeros(2))
+    Tensor([0., 0.], requires_grad=True)
+    """
     return Tensor(data._data if isinstance(data, Tensor) else data, requires_grad=True)
 
 
@@ -39,6 +43,16 @@ class Module:
     """A function with parameters. Subclasses define `forward`; calling the module calls it.
 
     `super().__init__()` is allowed but not needed.
+
+    >>> class Scaled(nn.Module):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.factor = nn.Parameter(tg.ones(1))
+    ...
+    ...     def forward(self, x):
+    ...         return x * self.factor
+    >>> Scaled()(tg.tensor([3.0])), [name for name, _ in Scaled().named_parameters()]
+    (Tensor([3.], op=multiply), ['factor'])
     """
 
     training: bool = True

@@ -108,6 +108,10 @@ class BatchNorm2d(_BatchNorm):
 
     Raises:
         ValueError: the input does not fit, or has one value per channel in training.
+
+    >>> norm = nn.BatchNorm2d(3)
+    >>> norm(tg.ones(4, 3, 8, 8)).shape, norm.running_mean
+    ((4, 3, 8, 8), Tensor([0.1, 0.1, 0.1]))
     """
 
     ranks = (4,)
@@ -115,7 +119,12 @@ class BatchNorm2d(_BatchNorm):
 
 
 class BatchNorm1d(_BatchNorm):
-    """Each feature standardised over the batch: (N, C) or (N, C, L); see `BatchNorm2d`."""
+    """Each feature standardised over the batch: (N, C) or (N, C, L); see `BatchNorm2d`.
+
+    >>> nn.BatchNorm1d(1)(tg.tensor([[1.0], [3.0]]))
+    Tensor([[-1.],
+            [ 1.]], op=scale_shift)
+    """
 
     ranks = (2, 3)
     expected = "(N, C) or (N, C, L)"
@@ -129,6 +138,10 @@ class LayerNorm(_Affine):
     Args:
         normalized_shape: lengths of the axes to standardise over; an int for the last one.
         elementwise_affine: have a weight and (if `bias`) a bias in that shape.
+
+    >>> nn.LayerNorm(2)(tg.tensor([[1.0, 3.0], [0.0, 8.0]]))
+    Tensor([[-1.,  1.],
+            [-1.,  1.]], op=scale_shift)
     """
 
     def __init__(
@@ -165,6 +178,9 @@ class GroupNorm(_Affine):
     """Each group of channels of each example standardised: (N, C, ...) to the same shape.
 
     Wu & He 2018, "Group normalization", section 3.1. It does not depend on the batch.
+
+    >>> nn.GroupNorm(num_groups=2, num_channels=6)(tg.ones(4, 6, 8, 8)).shape
+    (4, 6, 8, 8)
     """
 
     def __init__(
@@ -197,6 +213,9 @@ class InstanceNorm2d(_Affine):
     Ulyanov, Vedaldi & Lempitsky 2016, "Instance normalization: the missing ingredient for fast
     stylization", eq. 3. As in PyTorch there is no weight and bias unless `affine`. Running
     statistics, which PyTorch offers, are not.
+
+    >>> nn.InstanceNorm2d(3)(tg.ones(4, 3, 8, 8)).shape
+    (4, 3, 8, 8)
     """
 
     def __init__(
@@ -224,6 +243,9 @@ class PixelNorm(Module):
     """The channels of each pixel, divided by their root mean square: (N, C, ...), any C.
 
     Karras et al. 2018, "Progressive growing of GANs", section 4.2; it has no parameters.
+
+    >>> nn.PixelNorm()(tg.tensor([[3.0, 4.0]]))
+    Tensor([[0.8485, 1.1314]])
     """
 
     def __init__(self, eps: float = 1e-8) -> None:

@@ -52,13 +52,20 @@ class MaxPool2d(_Windows):
     """The largest element of each window: (N, C, H, W) to (N, C, OH, OW); see `tg.max_pool2d`.
 
     OH = (H + 2 padding - kernel) // stride + 1; the stride is the kernel's size unless given.
+
+    >>> nn.MaxPool2d(2)(tg.ones(5, 3, 28, 28)).shape
+    (5, 3, 14, 14)
     """
 
     operation = staticmethod(ops.max_pool2d)
 
 
 class MaxPool1d(_Windows):
-    """(N, C, L) to (N, C, OL); see `MaxPool2d`."""
+    """(N, C, L) to (N, C, OL); see `MaxPool2d`.
+
+    >>> nn.MaxPool1d(2)(tg.tensor([[[1.0, 3.0, 7.0, 5.0]]]))
+    Tensor([[[3., 7.]]])
+    """
 
     operation = staticmethod(ops.max_pool1d)
 
@@ -78,13 +85,20 @@ class AvgPool2d(_Average):
 
     Args:
         count_include_pad: whether the zeros of the padding count in the divisor.
+
+    >>> nn.AvgPool2d(3, stride=2, padding=1)(tg.ones(1, 1, 8, 8)).shape
+    (1, 1, 4, 4)
     """
 
     operation = staticmethod(ops.avg_pool2d)
 
 
 class AvgPool1d(_Average):
-    """(N, C, L) to (N, C, OL); see `AvgPool2d`."""
+    """(N, C, L) to (N, C, OL); see `AvgPool2d`.
+
+    >>> nn.AvgPool1d(2)(tg.tensor([[[1.0, 3.0, 5.0, 7.0]]]))
+    Tensor([[[2., 6.]]])
+    """
 
     operation = staticmethod(ops.avg_pool1d)
 
@@ -109,19 +123,30 @@ class AdaptiveAvgPool2d(_Adaptive):
 
     Args:
         output_size: an int, or (height, width); 1 for the mean of each channel.
+
+    >>> nn.AdaptiveAvgPool2d(1)(tg.ones(2, 3, 5, 7)).shape
+    (2, 3, 1, 1)
     """
 
     operation = staticmethod(ops.adaptive_avg_pool2d)
 
 
 class AdaptiveMaxPool2d(_Adaptive):
-    """The largest elements of the windows of `AdaptiveAvgPool2d`."""
+    """The largest elements of the windows of `AdaptiveAvgPool2d`.
+
+    >>> nn.AdaptiveMaxPool2d((2, 1))(tg.ones(2, 3, 5, 7)).shape
+    (2, 3, 2, 1)
+    """
 
     operation = staticmethod(ops.adaptive_max_pool2d)
 
 
 class AdaptiveAvgPool1d(_Adaptive):
-    """(N, C, L) to (N, C, output_size); see `AdaptiveAvgPool2d`."""
+    """(N, C, L) to (N, C, output_size); see `AdaptiveAvgPool2d`.
+
+    >>> nn.AdaptiveAvgPool1d(2)(tg.tensor([[[1.0, 3.0, 5.0, 7.0]]]))
+    Tensor([[[2., 6.]]])
+    """
 
     def resize(self, x: Any) -> Any:
         """(N, C, L) to (N, C, output_size)."""
@@ -139,6 +164,10 @@ class Upsample(_Resizing):
         scale_factor: in place of `size`: a whole number, or a pair of them.
         mode: "nearest" (each pixel repeated) or "bilinear" (interpolated).
         align_corners: of "bilinear": corner pixels stay in place (see `tg.resize_bilinear2d`).
+
+    >>> nn.Upsample(scale_factor=2)(tg.tensor([[[[1.0, 2.0]]]]))
+    Tensor([[[[1., 1., 2., 2.],
+              [1., 1., 2., 2.]]]])
     """
 
     def __init__(
@@ -191,6 +220,9 @@ class PixelShuffle(_Resizing):
 
     Shi et al. 2016, "Real-time single image and video super-resolution using an efficient
     sub-pixel convolutional neural network", section 3.2; see `tg.pixel_shuffle`.
+
+    >>> nn.PixelShuffle(2)(tg.zeros(1, 12, 4, 4)).shape
+    (1, 3, 8, 8)
     """
 
     def __init__(self, upscale_factor: int) -> None:

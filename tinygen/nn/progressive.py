@@ -34,6 +34,9 @@ class EqualizedLinear(Linear):
             "A style-based generator", appendix C: 0.01 in the mapping network.)
 
     The bias starts at 0, and is not scaled but by lr_mul.
+
+    >>> nn.EqualizedLinear(64, 10, rng=rng)(tg.zeros(2, 64)).shape
+    (2, 10)
     """
 
     def __init__(
@@ -60,6 +63,9 @@ class EqualizedConv2d(Conv2d):
     """Conv2d with an equalised learning rate, for a fan in of in_channels * KH * KW / groups.
 
     Args: as `Conv2d`; `gain` and `lr_mul` as `EqualizedLinear`, which tells the source.
+
+    >>> nn.EqualizedConv2d(1, 8, 3, padding=1, rng=rng)(tg.zeros(2, 1, 8, 8)).shape
+    (2, 8, 8, 8)
     """
 
     def __init__(
@@ -108,6 +114,9 @@ class MinibatchStdDev(Module):
         num_features: the channels are averaged in so many parts, each its own plane.
         eps: added to the variance (the authors' code; the article has none), which keeps the
             derivative finite where all images are equal.
+
+    >>> nn.MinibatchStdDev()(tg.zeros(8, 16, 4, 4)).shape
+    (8, 17, 4, 4)
     """
 
     def __init__(self, group_size: int = 4, num_features: int = 1, eps: float = 1e-8) -> None:

@@ -149,6 +149,10 @@ class RNN(_Recurrent):
 
     Args:
         nonlinearity: "tanh" or "relu".
+
+    >>> outputs, state = nn.RNN(3, 5, batch_first=True, rng=rng)(tg.zeros(2, 7, 3))
+    >>> outputs.shape, state.shape
+    ((2, 7, 5), (1, 2, 5))
     """
 
     gates = 1
@@ -186,6 +190,10 @@ class GRU(_Recurrent):
     Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder", eq. 5 to 8, who
     reset before the matrix, W (r h), and let z keep the old state in eq. 7 as here; cuDNN and
     PyTorch reset after it, which needs one product instead of two. Rows of the weights: r, z, n.
+
+    >>> outputs, state = nn.GRU(3, 5, rng=rng)(tg.zeros(7, 2, 3))
+    >>> outputs.shape, state.shape
+    ((7, 2, 5), (1, 2, 5))
     """
 
     gates = 3
@@ -206,6 +214,10 @@ class LSTM(_Recurrent):
     Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers,
     Schmidhuber & Cummins 2000 and without peepholes. Rows of the weights: i, f, g, o. The state is
     the pair (h, c).
+
+    >>> outputs, (h, c) = nn.LSTM(3, 5, bidirectional=True, rng=rng)(tg.zeros(7, 2, 3))
+    >>> outputs.shape, h.shape, c.shape
+    ((7, 2, 10), (2, 2, 5), (2, 2, 5))
     """
 
     gates = 4

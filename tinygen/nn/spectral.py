@@ -1,4 +1,4 @@
-"""Spectral normalisation of a layer's weight."""
+"""Spectral normalisation: `SpectralNorm(layer, rng=rng)` keeps its largest singular value at 1."""
 
 from __future__ import annotations
 
@@ -29,16 +29,24 @@ class SpectralNorm(Module):
     one place where a layer here holds something constant that depends on a parameter: derivatives
     of higher order leave out how u and v turn with W. In evaluation u and v stay as they are.
 
+    Where another singular value overtakes the first, u and v lag behind: in small networks with
+    high rates the norm was seen to reach 1.1 for some steps (1.03 with 20 iterations a step).
+
     Calls keep their own u and v, so that one backward pass may go through several of them.
 
     Args:
         layer: any module with a `weight` of two or more axes. (In ConvTranspose the axis of the
             outputs is the second; it comes first in the matrix, as in PyTorch.)
         n_power_iterations: at each call in training.
-        rng: draws the first u and v, which 15 iterations then improve.
+        rng: draws the first u and v, which 60 iterations then improve (15, as PyTorch has it, leave
+            weights of norm 1.05).
 
     The names in a state are those of `torch.nn.utils.parametrizations.spectral_norm`: in place of
     "weight", "parametrizations.weight.original", "parametrizations.weight.0._u" and "..._v".
+
+    >>> layer = nn.SpectralNorm(nn.Linear(8, 4, rng=rng), rng=rng)
+    >>> layer(tg.ones(2, 8)).shape
+    (2, 4)
     """
 
     def __init__(
@@ -60,7 +68,7 @@ class SpectralNorm(Module):
         host = rng.on("cpu")
         backend = BACKEND_OF[type(weight._data)]
         u, v = (backend.from_host(host.normal(n, dtype=weight.dtype)) for n in matrix.shape)
-        u, v = self._iterate(matrix, self._unit(v), 15)
+        u, v = self._iterate(matrix, self._unit(v), 60)
         self._u, self._v = Tensor(u), Tensor(v)
 
     def forward(self, x: Any) -> Any:

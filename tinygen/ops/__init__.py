@@ -1,7 +1,7 @@
 """The mathematics: each operation's forward computation and its derivative rules, side by side.
 
 Read `arithmetic.py` first, then `elementwise.py`, `reductions.py`, `shape.py` and `indexing.py`;
-`linalg.py`, `einsum.py` and `fused.py` build on them.
+`linalg.py`, `einsum.py` and `fused.py` build on them. `tour.py` shows each operation once.
 """
 
 from . import methods as methods
@@ -46,7 +46,8 @@ from .resampling import (
 from .shape import (
     broadcast_to, concatenate, expand_dims, flip, pad, repeat, reshape, split, squeeze, stack, sum_to,
     swapaxes, transpose,
-)  # fmt: skip
+)
+from .tour import show_examples  # fmt: skip
 
 abs = absolute
 round = round_
@@ -73,3 +74,5 @@ __all__ = [
     "trace", "transpose", "tril", "triu", "upsample_bilinear2d", "upsample_nearest2d", "var",
     "where", "zeros_like",
 ]
+
+show_examples(globals())

@@ -32,6 +32,12 @@ class Adam(Optimizer):
         betas: decay of the two moments, in [0, 1). GANs like (0.5, 0.999) or (0, 0.9).
         eps: positive: with 0, a parameter that never had a gradient would become nan.
         weight_decay: the strength of an L2 penalty, added to the gradient; see `AdamW`.
+
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> adam = optim.Adam([w], lr=0.1)
+    >>> adam.step(tg.grad((w**2).sum(), adam.params))
+    >>> w
+    Tensor([0.9, 1.9], requires_grad=True)
     """
 
     slots = ("m", "v")
@@ -65,6 +71,11 @@ class AdamW(Adam):
 
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2. As in PyTorch
     the decay is multiplied by `lr`; the paper multiplies it by the schedule's factor only.
+
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> optim.AdamW([w], lr=0.1, weight_decay=0.5).step([tg.zeros(2)])
+    >>> w
+    Tensor([0.95, 1.9 ], requires_grad=True)
     """
 
     decoupled = True

@@ -27,6 +27,10 @@ def clip_grad_norm(
     Returns:
         The clipped gradients, as constants, and the norm before clipping, 0-d and still on the
         device.
+
+    >>> clipped, norm = optim.clip_grad_norm([tg.tensor([3.0, 4.0])], 1.0)
+    >>> clipped, norm
+    ([Tensor([0.6, 0.8])], Tensor(5.))
     """
     if not max_norm > 0.0:
         raise ValueError(f"clip_grad_norm: max_norm must be positive, not {max_norm}.")
@@ -45,6 +49,9 @@ def clip_grad_value(grads: Sequence[Tensor | Array | None], limit: float) -> lis
 
     Args:
         grads: Tensors as `tg.grad` returns them, or arrays; None stays None.
+
+    >>> optim.clip_grad_value([tg.tensor([3.0, -4.0])], 3.5)
+    [Tensor([ 3. , -3.5])]
     """
     if not limit > 0.0:
         raise ValueError(f"clip_grad_value: limit must be positive, not {limit}.")

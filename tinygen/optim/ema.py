@@ -39,6 +39,15 @@ class ExponentialMovingAverage:
         decay: in [0, 1).
         warmup: average over the first steps with the smaller decay (1 + n) / (10 + n) after n
             updates, so that the random initial weights are soon forgotten.
+
+    >>> layer = nn.Linear(1, 1, bias=False, rng=rng)
+    >>> layer.weight.data = tg.zeros(1, 1)
+    >>> ema = optim.ExponentialMovingAverage(layer, decay=0.75)
+    >>> layer.weight.data = tg.ones(1, 1)
+    >>> ema.update()
+    >>> with ema.swapped():
+    ...     print(layer.weight.item())
+    0.25
     """
 
     def __init__(self, module: _HasTensors, decay: float = 0.999, *, warmup: bool = False) -> None:

@@ -15,6 +15,15 @@ class HistoricalAverage(ExponentialMovingAverage):
     Used as Salimans et al. 2016, "Improved techniques for training GANs", section 3.3.
 
     Args: as `ExponentialMovingAverage`, without a decay.
+
+    >>> layer = nn.Linear(1, 1, bias=False, rng=rng)
+    >>> average = optim.HistoricalAverage(layer)
+    >>> for value in (1.0, 2.0, 6.0):
+    ...     layer.weight.data = tg.full((1, 1), value)
+    ...     average.update()
+    >>> with average.swapped():
+    ...     print(layer.weight.item())
+    3.0
     """
 
     def __init__(self, module: _HasTensors) -> None:

@@ -73,6 +73,13 @@ class Muon(Optimizer):
         adam_lr: of the others, or a function of the step number.
         betas, eps: as in `Adam`, of the others.
         transforms: see `Optimizer`.
+
+    >>> w = tg.ones(3, 3)
+    >>> w.requires_grad = True
+    >>> muon = optim.Muon(hidden=[w], lr=0.1)
+    >>> muon.step([tg.eye(3) * 100.0])
+    >>> 0.05 < 1.0 - w[0, 0].item() < 0.15
+    True
     """
 
     slots = ("m",)  # and for the others "v"

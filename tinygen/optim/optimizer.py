@@ -57,6 +57,13 @@ class Optimizer:
 
     Raises:
         ValueError: there are no parameters, or one of them cannot be trained here.
+
+    >>> w = tg.tensor([1.0], requires_grad=True)
+    >>> sgd = optim.SGD([("w", w)], lr=lambda step: 0.5**step)
+    >>> for _ in range(2):
+    ...     sgd.step([tg.ones(1)])
+    >>> w, sgd.steps
+    (Tensor([-0.5], requires_grad=True), 2)
     """
 
     slots: tuple[str, ...] = ()

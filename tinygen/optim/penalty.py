@@ -23,6 +23,9 @@ def orthogonal_penalty(weights: Iterable[Tensor], *, off_diagonal: bool = False)
         off_diagonal: sum over the elements off the diagonal alone, so that rows are pulled apart
             and their lengths are free: Brock et al., "Large scale GAN training for high fidelity
             natural image synthesis" (2019), eq. 3.
+
+    >>> optim.orthogonal_penalty([tg.eye(3) * 2.0])
+    Tensor(27.)
     """
     total = None
     for weight in weights:

@@ -15,12 +15,20 @@ __all__ = ["constant", "cosine", "exponential", "linear", "step_decay", "warmup"
 
 
 def constant(lr: float) -> Schedule:
-    """lr."""
+    """lr.
+
+    >>> optim.schedules.constant(0.1)(1000)
+    0.1
+    """
     return lambda step: lr
 
 
 def linear(start: float, end: float, steps: int) -> Schedule:
-    """From `start` at step 0 in a straight line to `end` at step `steps`."""
+    """From `start` at step 0 in a straight line to `end` at step `steps`.
+
+    >>> optim.schedules.linear(1.0, 0.0, steps=10)(5)
+    0.5
+    """
     _positive("linear", steps=steps)
     return lambda step: start + (end - start) * min(step / steps, 1.0)
 
@@ -31,6 +39,10 @@ def cosine(lr: float, steps: int, floor: float = 0.0, warmup: int = 0) -> Schedu
     floor + (lr - floor) (1 + cos(pi s)) / 2, where s goes from 0 to 1 after the warm-up.
     Loshchilov & Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", eq. 5,
     without the restarts. The warm-up is that of `warmup`.
+
+    >>> rate = optim.schedules.cosine(0.1, steps=100)
+    >>> [round(rate(step), 3) for step in (0, 50, 100)]
+    [0.1, 0.05, 0.0]
     """
     if not 0 <= warmup < steps:
         raise ValueError(
@@ -47,13 +59,22 @@ def cosine(lr: float, steps: int, floor: float = 0.0, warmup: int = 0) -> Schedu
 
 
 def exponential(lr: float, decay: float) -> Schedule:
-    """lr * decay^step."""
+    """lr * decay^step.
+
+    >>> optim.schedules.exponential(8.0, decay=0.5)(3)
+    1.0
+    """
     _positive("exponential", decay=decay)
     return lambda step: lr * decay**step
 
 
 def step_decay(lr: float, factor: float, every: int) -> Schedule:
-    """lr * factor^(step // every): multiplied by `factor` every so many steps."""
+    """lr * factor^(step // every): multiplied by `factor` every so many steps.
+
+    >>> rate = optim.schedules.step_decay(8.0, factor=0.5, every=10)
+    >>> rate(9), rate(10)
+    (8.0, 4.0)
+    """
     _positive("step_decay", factor=factor, every=every)
     return lambda step: lr * factor ** (step // every)
 
@@ -62,6 +83,10 @@ def warmup(schedule: float | Schedule, steps: int) -> Schedule:
     """`schedule` multiplied by 1/steps, 2/steps, ..., 1 in the first steps.
 
     Not by 0 in the first: that step would be wasted.
+
+    >>> rate = optim.schedules.warmup(optim.schedules.constant(1.0), steps=4)
+    >>> [rate(step) for step in range(5)]
+    [0.25, 0.5, 0.75, 1.0, 1.0]
     """
     _positive("warmup", steps=steps)
     full = schedule if callable(schedule) else constant(schedule)

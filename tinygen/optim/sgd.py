@@ -1,4 +1,4 @@
-"""Stochastic gradient descent."""
+"""Stochastic gradient descent, plain or with momentum."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ class SGD(Optimizer):
     Args:
         params, lr, transforms: see `Optimizer`.
         weight_decay: the strength of an L2 penalty, added to the gradient.
+
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> optim.SGD([w], lr=0.1, momentum=0.9).step([tg.ones(2)])
+    >>> w
+    Tensor([0.9, 1.9], requires_grad=True)
     """
 
     def __init__(

@@ -46,6 +46,12 @@ class Stiefel(Optimizer):
 
     Raises:
         ValueError: a parameter is not orthonormal to 1e-3.
+
+    >>> x = nn.init.orthogonal_(tg.zeros(4, 2), rng=rng)
+    >>> x.requires_grad = True
+    >>> optim.Stiefel([x], lr=0.5).step([rng.normal((4, 2))])
+    >>> np.allclose((x.T @ x).numpy(), np.eye(2), atol=1e-5)
+    True
     """
 
     def __init__(
@@ -96,6 +102,12 @@ class StiefelAdam(Adam):
         hidden: the matrices, as `Stiefel` takes them, but of any start: it is retracted.
         others: the rest, possibly empty, which Adam updates as ever.
         lr, betas, eps, transforms: see `Adam`.
+
+    >>> x = nn.init.orthogonal_(tg.zeros(4, 2), rng=rng)
+    >>> x.requires_grad = True
+    >>> optim.StiefelAdam([("x", x)], lr=0.5).step([tg.ones(4, 2)])
+    >>> np.allclose((x.T @ x).numpy(), np.eye(2), atol=1e-5)
+    True
     """
 
     def __init__(

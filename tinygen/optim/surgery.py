@@ -158,6 +158,12 @@ class GradientSurgery(Surgery):
 
     Args:
         rng: draws the order, on the device of the parameters.
+
+    >>> w = tg.zeros(2)
+    >>> w.requires_grad = True
+    >>> surgery = optim.GradientSurgery(tg.Generator(0))
+    >>> surgery([w[0], w[1] - w[0]], [w])
+    [Tensor([0.5, 1.5])]
     """
 
     def __init__(self, rng: Generator) -> None:
@@ -186,6 +192,11 @@ class SharedWeights(Surgery):
     One-sided surgery, for parameters that several objectives own: an energy model's likelihood
     first, its adversarial loss second. The second then has no part in the step that would undo the
     first; the first is left as it is.
+
+    >>> w = tg.zeros(2)
+    >>> w.requires_grad = True
+    >>> optim.SharedWeights()([w[0], w[1] - w[0]], [w])
+    [Tensor([1., 1.])]
     """
 
     def _turns(self, backend: Backend, tasks: int, dtype: Any) -> list[Array]:

@@ -31,6 +31,12 @@ class UnrolledAdam:
 
     Attributes:
         weights: after the steps so far; at first the parameters themselves.
+
+    >>> w = tg.tensor([1.0], requires_grad=True)
+    >>> ahead = optim.UnrolledAdam(optim.Adam([w], lr=0.25), steps=1)
+    >>> ahead.step(tg.grad((w**2).sum(), ahead.weights, create_graph=True))
+    >>> ahead.weights[0], w
+    (Tensor([0.75], op=subtract), Tensor([1.], requires_grad=True))
     """
 
     def __init__(self, optimizer: Adam, steps: int) -> None:

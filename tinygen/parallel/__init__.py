@@ -10,9 +10,10 @@ A sum is not overlapped with the backward pass whose gradient it is. By the cost
 of 2 ms with two gradients of 0.7 MB each gains nothing by it on 16 ranks with Ethernet of 10 Gbit/s
 (the pieces to send have a latency of 30 us each, in as many messages as the ring or tree is long),
 1.02 of the throughput on NVLink, and 1.2 between processes of one machine (2 us, 4 GB/s). Adding up
-the gradients of 8 passes, as the model has it, gains 2.4, 1.04 and 1.3 there. It would pay, 1.17,
-for layers 4,096 wide on processors joined by Ethernet. (`python -m benchmarks.parallel` says it for
-this machine.)
+the gradients of 8 passes, as the model has it, gains 2.4, 1.04 and 1.3 there. It would pay for
+layers 4,096 wide: 1.17 on processors joined by Ethernet, 1.27 on GPUs joined by NVLink if their
+step, with gradients of 268 MB, took 2 ms. (`python -m benchmarks.parallel` says it for this
+machine.)
 
     communicator.py   the three verbs, and what is made of them; `Alone`, a team of one
     team.py           which communicator holds here and now

@@ -15,7 +15,11 @@ _team: Communicator = ALONE
 
 
 def team() -> Communicator:
-    """The communicator in force. Optimizers, batch norms, loaders and chains ask for it."""
+    """The communicator in force. Optimizers, batch norms, loaders and chains ask for it.
+
+    >>> team().rank, team().size
+    (0, 1)
+    """
     return _team
 
 
@@ -25,6 +29,10 @@ def joined(communicator: Communicator) -> Iterator[Communicator]:
 
     `joined(ALONE)` is for what one rank does by itself, such as drawing a picture: other ranks
     would be waited for in vain.
+
+    >>> with joined(Alone()) as us:
+    ...     us is team()
+    True
     """
     global _team
     before, _team = _team, communicator

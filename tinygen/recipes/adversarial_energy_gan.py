@@ -152,17 +152,23 @@ RECIPES = (
             data="ring",
             steps=20_000,
             batch=128,
-            lr=1e-3,
-            d_lr=2e-3,
+            lr=4e-3,
+            d_lr=1e-3,
             beta1=0.0,
             penalty="r1",
             second_penalty="r2",
-            penalty_weight=1e-3,
+            penalty_weight=3e-3,
             penalty_every=8,
             instance_noise=1.0,
             ema=0.999,
         ),
         build_energy_gan,
-        dict.fromkeys(("digits", "mnist", "fashion-mnist"), ON_IMAGES),
+        {
+            "grid": {"d_lr": 2e-3, "penalty_weight": 5e-3},
+            **{
+                name: {**ON_IMAGES, "d_lr": 2e-3, "penalty_weight": 1e-3}
+                for name in ("digits", "mnist", "fashion-mnist")
+            },
+        },
     ),
 )

@@ -20,6 +20,7 @@ from ..models.gan import (
     REGULARIZERS,
     GANTrainer,
     Regularizer,
+    Standardized,
     UnrolledGANTrainer,
     Watch,
     landmarks_of,
@@ -57,7 +58,7 @@ def build_gan(config: GANConfig) -> Experiment:
     noise = config.noise or data.n_features
     with use_device(config.device):
         players = dense_players(
-            config, noise, data.n_features, _output(config, data, rows), random["weights"]
+            config, noise, data.n_features, _output(config, data, rows, done), random["weights"]
         )
         trainer = _trainer(
             config,
@@ -98,17 +99,22 @@ def build_dcgan(config: DCGANConfig) -> Experiment:
     return adversarial(config, trainer, data, images, random)
 
 
-def _output(config: GANConfig, data: Dataset, rows: np.ndarray) -> nn.Module | None:
+def _output(
+    config: GANConfig, data: Dataset, rows: np.ndarray, done: Preprocessing | None
+) -> nn.Module | None:
     """G's last activation, if it reaches all that is trained on."""
-    squash = config.output == "auto" and data.is_image and not config.preprocess
+    squash = config.output == "auto" and data.is_image
+    bounded = done is not None and done.bounds is not None
     if config.output == "sigmoid":
-        if rows.min() < 0 or rows.max() > 1:
+        if not bounded and (rows.min() < 0 or rows.max() > 1):
             raise ConfigError(
                 f"output=sigmoid reaches from 0 to 1 only, and {data.name} has values from "
                 f"{rows.min():.3g} to {rows.max():.3g}: leave output at auto."
             )
         squash = True
-    return nn.Sigmoid() if squash else None
+    if not squash:
+        return None
+    return nn.Sequential(nn.Sigmoid(), Standardized(done.mean, done.std)) if done else nn.Sigmoid()
 
 
 # -- shared pieces ---------------------------------------------------------------------------------

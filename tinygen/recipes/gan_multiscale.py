@@ -94,6 +94,14 @@ def drawn(
     return draw
 
 
+def on_mnist(**rates: float) -> dict[str, dict[str, float]]:
+    """The best of three rates or four, each twice the one before, after 45 seconds of a processor.
+
+    Judged by sliced Wasserstein distances to training images that were held out.
+    """
+    return {"mnist": rates, "fashion-mnist": rates}
+
+
 RECIPES = (
     Recipe(
         "single-scale",
@@ -107,21 +115,21 @@ RECIPES = (
         "a Laplacian pyramid: each level draws the detail that the smaller image lacks",
         MultiscaleConfig(penalty_weight=1.0),
         partial(build, "lapgan"),
-        {},
+        on_mnist(lr=2e-3),
     ),
     Recipe(
         "progressive",
         "8 x 8 images first; 16 and 32 are faded in",
         ProgressiveConfig(lr=2e-3, beta1=0.0),
         partial(build, "progressive"),
-        {},
+        on_mnist(lr=4e-3),
     ),
     Recipe(
         "msg-gan",
         "G shows an image at every scale, and one D sees all of them",
         MultiscaleConfig(lr=2e-3, beta1=0.0),
         partial(build, "msg-gan"),
-        {},
+        on_mnist(lr=4e-3),
     ),
     Recipe(
         "multiscale-d",
@@ -137,6 +145,6 @@ RECIPES = (
             features="attention", objective="hinge", lr=1e-3, d_lr=2e-3, beta1=0.0, penalty="none"
         ),
         partial(build, "sagan"),
-        {},
+        on_mnist(lr=5e-4, d_lr=1e-3),
     ),
 )

@@ -36,11 +36,6 @@ def dense_players(
         across = nn.MinibatchDiscrimination(sizes[-2], config.minibatch, rng=rng)
         head = [across, nn.Linear(sizes[-2] + config.minibatch, 1, rng=rng)]
     layers = [*hidden, *head]
-    if config.init == "he":
-        for module in (*generator, *layers):
-            if isinstance(module, nn.Linear) and module.bias is not None:
-                nn.init.kaiming_normal_(module.weight, "leaky_relu", config.slope, rng=rng)
-                nn.init.zeros_(module.bias)
     if config.spectral_norm:
         layers = [nn.SpectralNorm(m, rng=rng) if type(m) is nn.Linear else m for m in layers]
     body = nn.Sequential(*layers)

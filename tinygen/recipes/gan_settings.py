@@ -41,9 +41,6 @@ class GANConfig(AdversarialConfig):
     discriminator: tuple[int, ...] = setting((128, 128), "hidden layers", low=1, high=WIDEST)
     slope: float = setting(0.2, "of the rectifiers where negative", low=0, high=1)
     output: str = setting("auto", "auto: sigmoid for images", choices=("auto", "sigmoid", "linear"))
-    init: str = setting(
-        "uniform", "of weights; he: keeps the scale in wide networks", choices=("uniform", "he")
-    )
     spectral_norm: bool = setting(False, "divide D's weights by their largest singular value")
     pack: int = setting(1, "examples that D judges together (PacGAN)", low=1, high=1024)
     minibatch: int = setting(0, "features of minibatch discrimination; 0: none", low=0, high=1024)

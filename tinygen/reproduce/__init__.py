@@ -3,6 +3,7 @@
 from . import (
     anomaly,
     augmentation,
+    clustering,
     contrastive_adversarial,
     contrastive_adversarial_gan,
     contrastive_adversarial_mnist,
@@ -45,6 +46,7 @@ ROWS = {
         pretraining,
         from_decoder,
         augmentation,
+        clustering,
     )
     for row in family.ROWS
 }

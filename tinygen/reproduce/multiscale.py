@@ -124,7 +124,8 @@ ROWS = (
         f"{SECONDS:.0f} seconds of one processor for each run, two at a time; 16,384 samples "
         "against the 10,000 test images (repeated), 128 patches of 7 x 7 from each, 512 "
         "directions; coverage of 2,500 in the features of a classifier. A single scale of as many "
-        "parameters and multiplications stands beside each model",
+        "parameters and multiplications stands beside each model. Rates are the best of three or "
+        "four by training images held out, with convolutional features",
         "LAPGAN 20% below one scale at 32; several discriminators 20% below at 16; progressive "
         "growing at 60% of the seconds where one scale ends; MSG-GAN covers no less; the best at "
         "most 40 and 30",

@@ -40,6 +40,9 @@ def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
 
     The Hungarian method finds it: Yang et al., "Image clustering using local discriminant models
     and global integration" (2010), eq. 25. Clusters may be more than classes, or fewer.
+
+    >>> clustering_accuracy(np.array([0, 0, 1, 1]), np.array([5, 5, 3, 5]))
+    0.75
     """
     from scipy.optimize import linear_sum_assignment  # which scikit-learn brings along
 

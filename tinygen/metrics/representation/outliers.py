@@ -44,6 +44,9 @@ def areas(strange: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
     Args:
         strange: (N,), whether each example is an anomaly; some are and some are not.
         scores: (N,), the greater the stranger. What is not finite is stranger than all else.
+
+    >>> areas(np.array([False, False, True]), np.array([0.1, 0.2, 0.9]))
+    (1.0, 1.0)
     """
     metrics = sklearn("metrics")
     most = np.finfo(np.float64).max

@@ -23,7 +23,11 @@ PCA_WIDTH = 50
 
 @dataclass(frozen=True)
 class Space:
-    """All examples of a dataset by their features: train (N, F), test (M, F), in their order."""
+    """All examples of a dataset by their features: train (N, F), test (M, F), in their order.
+
+    >>> Space("mine", train=np.zeros((10, 3)), test=np.zeros((5, 3))).width
+    3
+    """
 
     name: str
     train: np.ndarray
@@ -52,7 +56,11 @@ class View:
 
 def baselines(data: Dataset, width: int) -> list[Space]:
     """The inputs as they are; and their principal components, as many as `width`, fitted on the
-    training part: no more than 50, nor than a quarter of the inputs (or all, if they are few)."""
+    training part: no more than 50, nor than a quarter of the inputs (or all, if they are few).
+
+    >>> [(s.name, s.width) for s in baselines(tg.data.load("digits"), width=10)]
+    [('pixels', 64), ('PCA of pixels', 10)]
+    """
     train, test = data.flat()
     few = max(1, min(width, PCA_WIDTH, max(2, data.n_features // 4), *train.shape))
     pca = fitted(sklearn("decomposition").PCA(few, random_state=0), train[: 10 * MOST])

@@ -1,10 +1,14 @@
-"""Contrastive divergence and adversarial training as one: founding system A3.
+r"""Contrastive divergence and adversarial training as one: founding system A3.
 
     trainer = AdversarialEnergyTrainer(rbm, rng=rng, negative_sampler=PersistentChains(100),
                                        adversary=NearestNeighbourCritic(), gamma=0.5)
     trainer = EnergyGANTrainer(generator, discriminator, rng=rng, noise_shape=16)
 
-An energy model learns by E_data F - E_model F. Read `contrast.py` first, which says why that is a
+An energy model $p(x) = e^{-F(x)} / Z$ learns by what is also the loss of a Wasserstein critic $-F$:
+
+$$\mathbb{E}_{\mathrm{data}} F - \mathbb{E}_{\mathrm{model}} F$$
+
+Read `contrast.py` first, which says why that is a
 critic's loss, and `time_reversal.py`, which says what contrastive divergence classifies. Where the
 negative states come from is a choice: k Gibbs steps or persistent chains (`tinygen.models.rbm`), a
 generator network (`amortised.py`), or some of each (`samplers.py`). `trainer.py` has an adversary

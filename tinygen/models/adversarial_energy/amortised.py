@@ -57,6 +57,13 @@ class GeneratorSampler(NegativeSampler):
         particles: drawn for each update.
         weighted: weigh them, so that they stand for the model; else as in the article.
         lr, betas: of the generator's and the encoder's Adam.
+
+    >>> from tinygen.models.gan import mlp
+    >>> from tinygen.models.rbm import RBM
+    >>> negative = GeneratorSampler(mlp([3, 8, 6], rng), mlp([6, 8, 3], rng), noise=3)
+    >>> trainer = AdversarialEnergyTrainer(RBM(6, 4, rng=rng), rng=rng, negative_sampler=negative)
+    >>> sorted(trainer.step(np.eye(6, dtype="float32")))
+    ['free_energy_gap', 'reconstruction']
     """
 
     def __init__(

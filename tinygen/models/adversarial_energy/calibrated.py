@@ -42,6 +42,15 @@ class EnergyGANTrainer(GANTrainer):
             log-density.
         critic_ema: keep a moving average of D's weights, by which `log_density` answers: a critic
             that goes on playing is never at rest; 0 for none.
+
+    >>> from tinygen.models.gan import R1, mlp
+    >>> trainer = EnergyGANTrainer(
+    ...     mlp([3, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=3,
+    ...     regularizers=[R1(0.03)],
+    ... )
+    >>> losses = trainer.step(rng.normal((16, 2)))
+    >>> trainer.log_density(rng.normal((5, 2))).shape
+    (5,)
     """
 
     def __init__(

@@ -34,6 +34,10 @@ def contrast(
         free_energy: states (N, ...) to F, (N,).
         data, model: states of the positive and the negative phase.
         weights: (M,) of the model's states, adding up to 1; None for equal ones.
+
+    >>> energy = lambda x: (x**2).sum(1)
+    >>> contrast(energy, tg.zeros(5, 2), tg.ones(3, 2))
+    Tensor(-2.)
     """
     of_data, of_model = free_energy(data), free_energy(model)
     share = 1.0 / len(of_model) if weights is None else weights
@@ -45,6 +49,10 @@ class FreeEnergyCritic(nn.Module):
 
     Args:
         energy: a module with `free_energy`, states (N, ...) to (N,), such as an `RBM`.
+
+    >>> from tinygen.models.rbm import RBM
+    >>> FreeEnergyCritic(RBM(6, 4, rng=rng))(np.zeros((5, 6), "float32")).shape
+    (5, 1)
     """
 
     def __init__(self, energy: Any) -> None:

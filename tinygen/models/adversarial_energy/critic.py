@@ -25,6 +25,10 @@ class NearestNeighbourCritic:
     Args:
         neighbours: k. Each state of the model is left out of its own neighbours.
         softness: the distance below which differences do not matter, in units of E[h | v].
+
+    >>> data, model = np.zeros((5, 2)), np.array([[0.1, 0.0], [9.0, 9.0], [9.0, 9.1]])
+    >>> NearestNeighbourCritic(neighbours=1)(data, model)
+    array([ 1., -1., -1.])
     """
 
     def __init__(self, neighbours: int = 10, softness: float = 0.1) -> None:

@@ -33,6 +33,14 @@ class NearestNeighbourEntropy(Extra):
 
     Kozachenko and Leonenko, "Sample estimate of the entropy of a random vector" (1987): where draws
     lie dense, neighbours are near. For few dimensions D; in many all distances are alike.
+
+    >>> from tinygen.models.gan import GANTrainer, mlp
+    >>> trainer = GANTrainer(
+    ...     mlp([3, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=3,
+    ...     extras_g=[NearestNeighbourEntropy(0.1)],
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g', 'negative_entropy_g']
     """
 
     name = "negative_entropy"
@@ -62,6 +70,11 @@ class Encoded(nn.Module):
     Args:
         generator: noise (N, n) to examples (N, ...).
         encoder: examples to means and log-variances of the noise, (N, 2 n).
+
+    >>> from tinygen.models.gan import mlp
+    >>> player = Encoded(mlp([3, 8, 2], rng), mlp([2, 8, 6], rng))
+    >>> player(tg.zeros(5, 3)).shape
+    (5, 2)
     """
 
     def __init__(self, generator: nn.Module, encoder: nn.Module) -> None:
@@ -83,6 +96,15 @@ class VariationalEntropy(Extra):
 
     Args:
         player: the generator, with its encoder.
+
+    >>> from tinygen.models.gan import GANTrainer, mlp
+    >>> player = Encoded(mlp([3, 8, 2], rng), mlp([2, 8, 6], rng))
+    >>> trainer = GANTrainer(
+    ...     player, mlp([2, 8, 1], rng), rng=rng, noise_shape=3,
+    ...     extras_g=[VariationalEntropy(player)],
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g', 'negative_entropy_g']
     """
 
     name = "negative_entropy"

@@ -100,6 +100,16 @@ class RBMPriorGANTrainer(GANTrainer):
         chains: at least as many as a batch has examples.
         prior_lr: of the RBM's plain gradient descent.
         burn_in: Gibbs steps from the chains to a draw of `sample`.
+
+    >>> from tinygen.models.gan import Discriminator, mlp
+    >>> from tinygen.models.rbm import RBM
+    >>> trainer = RBMPriorGANTrainer(
+    ...     mlp([6, 8, 2], rng), Discriminator(mlp([2, 6], rng), mlp([6, 1], rng)),
+    ...     RBM(6, 4, rng=rng), rng=rng, chains=16,
+    ... )
+    >>> losses = trainer.step(rng.normal((16, 2)))
+    >>> trainer.sample(5).shape
+    (5, 2)
     """
 
     discriminator: Discriminator

@@ -1,4 +1,4 @@
-"""Negative phases made of others."""
+"""Negative phases made of others: half of the states from a generator, half from chains."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ class MixtureSampler(NegativeSampler):
     Args:
         samplers: two or more.
         shares: positive, of each; they are scaled to add up to 1. None for equal ones.
+
+    >>> from tinygen.models.rbm import RBM, ContrastiveDivergence, PersistentChains
+    >>> both = MixtureSampler([ContrastiveDivergence(1), PersistentChains(20)], shares=[1, 3])
+    >>> both.shares
+    [0.25, 0.75]
     """
 
     def __init__(

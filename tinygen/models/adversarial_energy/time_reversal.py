@@ -45,6 +45,10 @@ def time_reversal_odds(free_energy: FreeEnergy, of_chain: FreeEnergy, a: Any, b:
     Args:
         free_energy: of the model that classifies.
         of_chain: of the model whose chain made the pairs.
+
+    >>> sharp, flat = lambda x: 2.0 * (x**2).sum(1), lambda x: (x**2).sum(1)
+    >>> time_reversal_odds(sharp, flat, tg.zeros(1, 2), tg.ones(1, 2))
+    Tensor([2.])
     """
     with no_grad():
         known = of_chain(b) - of_chain(a)
@@ -60,6 +64,10 @@ def time_reversal_loss(
         earlier: (N, ...) from the data. later: (N, ...), k steps of the chain after them.
         of_chain: None for the model itself, held fixed: then the value is 2 log 2, and the
             gradient that of CD-k.
+
+    >>> energy = lambda x: (x**2).sum(1)
+    >>> time_reversal_loss(energy, tg.zeros(5, 2), tg.ones(5, 2))  # 2 log 2: it cannot tell
+    Tensor(1.3863)
     """
     chain = free_energy if of_chain is None else of_chain
     in_order = time_reversal_odds(free_energy, chain, earlier, later)

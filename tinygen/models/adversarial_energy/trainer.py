@@ -48,6 +48,14 @@ class AdversarialEnergyTrainer(RBMTrainer):
         projected: take from the adversary's gradient what opposes the likelihood's, over all
             parameters (see `SharedWeights`): to first order no update then lowers the likelihood,
             as far as the negative phase knows it.
+
+    >>> from tinygen.models.rbm import RBM, PersistentChains
+    >>> trainer = AdversarialEnergyTrainer(
+    ...     RBM(6, 4, rng=rng), rng=rng, negative_sampler=PersistentChains(20),
+    ...     adversary=NearestNeighbourCritic(), gamma=0.5,
+    ... )
+    >>> sorted(trainer.step(np.eye(6, dtype="float32")))
+    ['free_energy_gap', 'reconstruction']
     """
 
     def __init__(

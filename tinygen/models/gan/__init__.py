@@ -1,11 +1,15 @@
-"""Generative adversarial networks: a generator of samples against a discriminator that judges them.
+r"""Generative adversarial networks: a generator of samples against a discriminator of them.
 
     trainer = GANTrainer(mlp([64, 128, 128, 64], rng), mlp([64, 128, 128, 1], rng),
                          rng=rng, noise_shape=64)
     losses = trainer.step(batch)          # one update of each player
     images = trainer.sample(16)
 
-Any objective of `OBJECTIVES` goes with any regularizer of `REGULARIZERS`, and with what is against
+The first objective of all, in which D maximises and G minimises
+
+$$V = \mathbb{E}_x \log D(x) + \mathbb{E}_z \log\left(1 - D(G(z))\right)$$
+
+is one of seven. Any of `OBJECTIVES` goes with any of `REGULARIZERS`, and with what is against
 collapse: `packing.py`, `extras.py`, `unrolled.py`, nn.MinibatchDiscrimination. Read `objectives.py`
 first, then `regularizers.py`, then `trainer.py`. Relatives are its subclasses: `conditional.py` has
 networks that are told a class; `auxiliary.py`, `infogan.py` and `bigan.py` read something off
@@ -17,7 +21,7 @@ from .bigan import BidirectionalGenerator, BiGANTrainer
 from .conditional import Conditional, ProjectionDiscriminator
 from .extras import Extra, FeatureMatching, HistoricalAveraging, Orthogonality
 from .infogan import Codes, InfoGANTrainer
-from .networks import Discriminator, mlp
+from .networks import Discriminator, Standardized, mlp
 from .objectives import OBJECTIVES, Objective
 from .old_fakes import OrthogonalToOldFakes
 from .packing import Packed
@@ -55,6 +59,7 @@ __all__ = [
     "Orthogonality",
     "Packed",
     "Regularizer",
+    "Standardized",
     "UnrolledGANTrainer",
     "Watch",
     "landmarks_of",

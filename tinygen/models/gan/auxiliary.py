@@ -28,6 +28,10 @@ class AuxiliaryDiscriminator(Discriminator):
         features: (N, D) to (N, F).
         head: (N, F) to logits (N, 1).
         auxiliary: (N, F) to (N, K), what the trainer makes use of.
+
+    >>> D = AuxiliaryDiscriminator(mlp([2, 8], rng), mlp([8, 1], rng), mlp([8, 3], rng))
+    >>> D(tg.zeros(5, 2)).shape, D.auxiliary(D.features(tg.zeros(5, 2))).shape
+    ((5, 1), (5, 3))
     """
 
     def __init__(self, features: nn.Module, head: nn.Module, auxiliary: nn.Module) -> None:
@@ -41,6 +45,9 @@ class AuxiliaryTrainer(GANTrainer):
     Args: as `GANTrainer`, and
         discriminator: is not told the labels, if there are any.
         weight: of the loss that subclasses define.
+
+    >>> issubclass(ACGANTrainer, AuxiliaryTrainer), issubclass(InfoGANTrainer, AuxiliaryTrainer)
+    (True, True)
     """
 
     name = ""
@@ -106,6 +113,14 @@ class ACGANTrainer(AuxiliaryTrainer):
     Here each player minimises -weight L_C: `class_d`, and of generated examples alone `class_g`.
 
     Args: as `AuxiliaryTrainer`; classes is needed, and the second head's K.
+
+    >>> trainer = ACGANTrainer(
+    ...     Conditional(mlp([4 + 3, 8, 2], rng), classes=3),
+    ...     AuxiliaryDiscriminator(mlp([2, 8], rng), mlp([8, 1], rng), mlp([8, 3], rng)),
+    ...     rng=rng, noise_shape=4, classes=3,
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2)), np.arange(16) % 3))
+    ['class_d', 'class_g', 'loss_d', 'loss_g']
     """
 
     name = "class"

@@ -30,6 +30,10 @@ class BidirectionalGenerator(nn.Module):
 
     Args:
         generator: (N, latent) to examples (N, D). encoder: back again.
+
+    >>> player = BidirectionalGenerator(mlp([3, 8, 2], rng), mlp([2, 8, 3], rng))
+    >>> player(tg.zeros(5, 3)).shape
+    (5, 2)
     """
 
     def __init__(self, generator: nn.Module, encoder: nn.Module) -> None:
@@ -55,6 +59,13 @@ class BiGANTrainer(GANTrainer):
         encoder: examples (N, D) to (N, latent).
         discriminator: rows (N, D + latent) to logits (N, 1).
         latent: the length of z.
+
+    >>> trainer = BiGANTrainer(
+    ...     mlp([3, 8, 2], rng), mlp([2, 8, 3], rng), mlp([2 + 3, 8, 1], rng), latent=3, rng=rng
+    ... )
+    >>> _ = trainer.step(rng.normal((16, 2)))
+    >>> trainer.encode(rng.normal((5, 2))).shape
+    (5, 3)
     """
 
     generator: BidirectionalGenerator

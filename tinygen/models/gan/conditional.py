@@ -27,6 +27,10 @@ class Conditional(nn.Module):
     Args:
         network: takes (N, D + classes), or images (N, C + classes, H, W).
         classes: labels are 0 to classes - 1.
+
+    >>> G = Conditional(mlp([4 + 10, 8, 2], rng), classes=10)
+    >>> G(tg.zeros(5, 4), tg.tensor([3, 1, 4, 1, 5])).shape
+    (5, 2)
     """
 
     def __init__(self, network: nn.Module, classes: int) -> None:
@@ -57,6 +61,11 @@ class ProjectionDiscriminator(Discriminator):
         features: phi, (N, D) to (N, width).
         head: psi, (N, width) to (N, 1).
         classes: labels are 0 to classes - 1.
+
+    >>> trunk, head = mlp([2, 8], rng), mlp([8, 1], rng)
+    >>> D = ProjectionDiscriminator(trunk, head, classes=3, width=8, rng=rng)
+    >>> D(tg.zeros(5, 2), tg.tensor([0, 1, 2, 0, 1])).shape
+    (5, 1)
     """
 
     def __init__(

@@ -25,6 +25,10 @@ class Extra:
     """A loss with its weight.
 
     name: what the step's results call it.
+
+    >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))
+    >>> [extra.weight for extra in (FeatureMatching(D.features), Orthogonality(D, 0.1))]
+    [1.0, 0.1]
     """
 
     name = ""
@@ -55,6 +59,13 @@ class FeatureMatching(Extra):
 
     Args:
         features: examples (N, ...) to (N, F).
+
+    >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))
+    >>> trainer = GANTrainer(
+    ...     mlp([4, 8, 2], rng), D, rng=rng, noise_shape=4, extras_g=[FeatureMatching(D.features)]
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['feature_matching_g', 'loss_d', 'loss_g']
     """
 
     name = "feature_matching"
@@ -79,6 +90,13 @@ class Orthogonality(Extra):
 
     Args:
         player: whose weights these are; in the list of extras of the same player.
+
+    >>> G = mlp([4, 8, 2], rng)
+    >>> trainer = GANTrainer(
+    ...     G, mlp([2, 8, 1], rng), rng=rng, noise_shape=4, extras_g=[Orthogonality(G, 0.1)]
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g', 'orthogonality_g']
     """
 
     name = "orthogonality"
@@ -100,6 +118,13 @@ class HistoricalAveraging(Extra):
 
     Args:
         player: whose parameters w are; in the list of extras of the same player.
+
+    >>> G = mlp([4, 8, 2], rng)
+    >>> trainer = GANTrainer(
+    ...     G, mlp([2, 8, 1], rng), rng=rng, noise_shape=4, extras_g=[HistoricalAveraging(G)]
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['historical_g', 'loss_d', 'loss_g']
     """
 
     name = "historical"

@@ -47,6 +47,10 @@ class Codes:
         categorical: the number of values of each.
         continuous: how many.
         std: of Q's Gaussians; the smaller, the more the continuous codes weigh.
+
+    >>> codes = Codes(categorical=(10,), continuous=2)
+    >>> codes.width, codes.draw(5, rng, "float32").shape
+    (12, (5, 12))
     """
 
     categorical: tuple[int, ...] = ()
@@ -116,6 +120,15 @@ class InfoGANTrainer(AuxiliaryTrainer):
     Args: as `AuxiliaryTrainer`, and
         codes: the code that follows the noise in what G takes: (N, noise_shape + codes.width).
         noise_shape: the length of the noise without the code.
+
+    >>> codes = Codes(categorical=(3,))
+    >>> trainer = InfoGANTrainer(
+    ...     mlp([4 + 3, 8, 2], rng),
+    ...     AuxiliaryDiscriminator(mlp([2, 8], rng), mlp([8, 1], rng), mlp([8, 3], rng)),
+    ...     codes=codes, noise_shape=4, rng=rng,
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g', 'negative_information_d', 'negative_information_g']
     """
 
     name = "negative_information"

@@ -1,4 +1,4 @@
-"""Noise on all that the discriminator sees."""
+"""Noise on all that the discriminator sees, fading: it melts modes into one until they part."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The networks of dense GANs."""
+"""The networks of dense GANs: `mlp([784, 128, 1], rng)`, and a trunk that others may look at."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
+
 from ... import nn
+from ...creation import tensor
 from ...random import Generator
 
-__all__ = ["Discriminator", "mlp"]
+__all__ = ["Discriminator", "Standardized", "mlp"]
 
 
 def mlp(
@@ -22,6 +25,13 @@ def mlp(
         rng: draws the weights.
         slope: of the rectifiers where negative; 0 for plain ones.
         output: a last activation, such as `nn.Sigmoid()`; None leaves the output linear.
+
+    >>> mlp([784, 128, 1], rng, slope=0.2)
+    Sequential(
+      (0): Linear(in_features=784, out_features=128, bias=True)
+      (1): LeakyReLU(slope=0.2)
+      (2): Linear(in_features=128, out_features=1, bias=True)
+    )
     """
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -37,6 +47,10 @@ class Discriminator(nn.Module):
     Args:
         features: (N, D) to (N, F).
         head: (N, F) to logits (N, 1).
+
+    >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))
+    >>> D(tg.zeros(5, 2)).shape, D.features(tg.zeros(5, 2)).shape
+    ((5, 1), (5, 8))
     """
 
     def __init__(self, features: nn.Module, head: nn.Module) -> None:
@@ -46,3 +60,26 @@ class Discriminator(nn.Module):
     def forward(self, x: Any) -> Any:
         """Logits (N, 1)."""
         return self.head(self.features(x))
+
+
+class Standardized(nn.Module):
+    """(x - mean) / std for each feature: what follows a sigmoid where D sees standardised data.
+
+    So G cannot leave the bounds of the data, which its constant pixels, say, touch everywhere: a
+    linear output would have to learn each of them, and D sees at once where it has not.
+
+    Args:
+        mean, std: (D,).
+
+    >>> mean, std = np.full(1, 0.5, "float32"), np.full(1, 0.25, "float32")
+    >>> Standardized(mean, std)(tg.ones(1, 1))
+    Tensor([[2.]])
+    """
+
+    def __init__(self, mean: np.ndarray, std: np.ndarray) -> None:
+        self.scale = tensor(1.0 / std)
+        self.shift = tensor(-mean / std)
+
+    def forward(self, x: Any) -> Any:
+        """Of (N, D)."""
+        return x * self.scale + self.shift

@@ -39,6 +39,10 @@ class Objective:
 
     relative: G's loss looks at real examples too.
     smooth: a target between 0 and 1 has a meaning, so labels can be smoothed.
+
+    >>> hinge = OBJECTIVES["hinge"]
+    >>> hinge.discriminator(tg.full((4, 1), 2.0), tg.full((4, 1), -0.5))
+    Tensor(10.)
     """
 
     relative = False

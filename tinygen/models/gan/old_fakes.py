@@ -30,6 +30,14 @@ class OrthogonalToOldFakes(OrthogonalToPast):
     Args:
         capacity, report: see `OrthogonalToPast`.
         every: steps of the trainer between two directions.
+
+    >>> past = OrthogonalToOldFakes(capacity=4, every=1)
+    >>> trainer = GANTrainer(
+    ...     mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4,
+    ...     transforms=((), [past]),
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g']
     """
 
     def __init__(self, capacity: int, every: int, *, report: bool = False) -> None:

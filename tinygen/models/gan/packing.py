@@ -24,6 +24,10 @@ class Packed(nn.Module):
     Args:
         discriminator: takes m times the features, or images of m times the channels.
         m: examples in a pack.
+
+    >>> D = Packed(mlp([2 * 2, 8, 1], rng), m=2)
+    >>> D(tg.zeros(6, 2)).shape
+    (3, 1)
     """
 
     def __init__(self, discriminator: nn.Module, m: int) -> None:

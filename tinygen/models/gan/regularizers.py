@@ -34,6 +34,9 @@ class Regularizer:
 
     every: the trainer adds it once in so many steps, that many times as strong (Karras et al. 2020,
         "Analyzing and improving the image quality of StyleGAN", section 3.1).
+
+    >>> REGULARIZERS["dragan"](10.0, 4)  # of weight 10, once in 4 steps
+    DRAGAN(weight=10.0, every=4, spread=0.5)
     """
 
     weight: float
@@ -62,6 +65,11 @@ class R1(Regularizer):
 
     Mescheder et al., "Which training methods for GANs do actually converge?" (2018), eq. 9: without
     it the two players circle the solution for ever.
+
+    >>> critic = lambda x: x @ tg.tensor([[3.0], [4.0]])
+    >>> real, fake = np.zeros((8, 2), "float32"), np.ones((8, 2), "float32")
+    >>> R1(weight=2.0)(critic, real, fake, rng)
+    Tensor(25.)
     """
 
     def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
@@ -70,7 +78,13 @@ class R1(Regularizer):
 
 
 class R2(Regularizer):
-    """weight/2 E |slope at x~|^2 (eq. 10)."""
+    """weight/2 E |slope at x~|^2 (eq. 10).
+
+    >>> critic = lambda x: x @ tg.tensor([[3.0], [4.0]])
+    >>> real, fake = np.zeros((8, 2), "float32"), np.ones((8, 2), "float32")
+    >>> R2(weight=2.0)(critic, real, fake, rng)
+    Tensor(25.)
+    """
 
     def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
         """At generated examples."""
@@ -86,6 +100,11 @@ class GradientPenalty(Regularizer):
 
     one_sided: E max(0, |slope| - 1)^2, which leaves smaller slopes alone: Petzka et al., "On the
         regularization of Wasserstein GANs" (2018), eq. 8.
+
+    >>> critic = lambda x: x @ tg.tensor([[3.0], [4.0]])
+    >>> real, fake = np.zeros((8, 2), "float32"), np.ones((8, 2), "float32")
+    >>> GradientPenalty(weight=10.0)(critic, real, fake, rng)
+    Tensor(160.)
     """
 
     one_sided: bool = False
@@ -104,6 +123,13 @@ class DRAGAN(Regularizer):
     Kodali et al., "On convergence and stability of GANs" (2017), section 2.5: at x + noise. The
     noise is N(0, (spread s)^2), with s the standard deviation of all features of the batch (the
     authors' code: half of it, times a uniform number; the article leaves the scale open).
+
+    >>> trainer = GANTrainer(
+    ...     mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4,
+    ...     regularizers=[DRAGAN(weight=10.0)],
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g', 'penalty_dragan']
     """
 
     spread: float = 0.5

@@ -67,6 +67,12 @@ class GANTrainer:
         ema_decay: keep a moving average of G's weights and sample from it; 0 for none.
         classes: the players take labels (N,) below this as their condition; 0 for none.
         undo: samples as the players see them to samples in the units of the data, on the host.
+
+    >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g']
+    >>> trainer.sample(5).shape
+    (5, 2)
     """
 
     def __init__(

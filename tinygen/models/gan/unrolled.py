@@ -27,6 +27,12 @@ class UnrolledGANTrainer(GANTrainer):
 
     Args: as `GANTrainer`, and
         unroll: k; 0 is the plain GAN, bit for bit.
+
+    >>> trainer = UnrolledGANTrainer(
+    ...     mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), unroll=2, rng=rng, noise_shape=4
+    ... )
+    >>> sorted(trainer.step(rng.normal((16, 2))))
+    ['loss_d', 'loss_g']
     """
 
     def __init__(

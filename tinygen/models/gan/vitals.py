@@ -87,6 +87,10 @@ def landmarks_of(data: Dataset, seed: int = 0) -> Landmarks:
     """The modes of a named mixture, or the classes of random training examples, or regions.
 
     A region is all that is nearest to one of `REGIONS` random training examples.
+
+    >>> landmarks = landmarks_of(tg.data.load("ring", rng))
+    >>> landmarks.points.shape, landmarks.kind
+    ((8, 2), 'modes')
     """
     rows, _ = data.flat()
     order = np.random.RandomState(seed % 2**32).permutation(len(rows))

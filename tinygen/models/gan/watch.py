@@ -27,6 +27,14 @@ class Watch:
         real: a batch (N, ...) of real examples that D is asked about, as `trainer.step` takes it.
         conditions: of these examples.
         every: steps between looks, at least 1.
+
+    >>> data = tg.data.load("ring", rng)
+    >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
+    >>> watch = Watch(trainer, landmarks_of(data), data.train[:64], every=1)
+    >>> losses = trainer.step(data.train[:64])
+    >>> numbers, words = watch.remark({name: float(loss) for name, loss in losses.items()})
+    >>> sorted(numbers)
+    ['coverage', 'd_accuracy', 'diversity', 'g_pull', 'growth', 'modes']
     """
 
     def __init__(

@@ -32,6 +32,10 @@ class MultiscaleDiscriminator(nn.Module):
     """Images (N, C, S, S) to logits (N, K), one for each size, smallest first.
 
     They have the layers of `ImageDiscriminator`, fewer where there is less to be seen.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> MultiscaleDiscriminator(scales, Kit(rng))(tg.zeros(2, 1, 8, 8)).shape
+    (2, 2)
     """
 
     def __init__(self, scales: Scales, kit: Kit) -> None:
@@ -58,6 +62,13 @@ class FeatureMatchingTrainer(MultiscaleTrainer):
 
     Args: as `MultiscaleTrainer`, and
         weight: of that loss; the article's is 10.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = multiscale_discriminators(scales, noise=3, weights=rng, rng=rng)
+    >>> isinstance(trainer, FeatureMatchingTrainer)
+    True
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['feature_matching_g', 'loss_d', 'loss_g']
     """
 
     discriminator: MultiscaleDiscriminator
@@ -105,7 +116,13 @@ def multiscale_discriminators(
     feature_matching: float = 1.0,
     **options: Any,
 ) -> FeatureMatchingTrainer:
-    """Its trainer; the arguments are those of `single_scale`, and the matching's weight."""
+    """Its trainer; the arguments are those of `single_scale`, and the matching's weight.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = multiscale_discriminators(scales, noise=3, weights=rng, rng=rng)
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['feature_matching_g', 'loss_d', 'loss_g']
+    """
     kit = Kit(weights)
     return FeatureMatchingTrainer(
         ImageGenerator(noise, scales, kit),

@@ -27,7 +27,11 @@ LONGEST = 8
 
 
 class Convolutional(nn.Module):
-    """x + conv(rectified x), 3 x 3."""
+    """x + conv(rectified x), 3 x 3.
+
+    >>> Convolutional(8, Kit(rng))(tg.ones(2, 8, 16, 16)).shape
+    (2, 8, 16, 16)
+    """
 
     def __init__(self, channels: int, kit: Kit) -> None:
         self.activation = nn.LeakyReLU(SLOPE)
@@ -45,6 +49,9 @@ class Attention(nn.Module):
 
     Args:
         side: of the square maps.
+
+    >>> Attention(8, 16, Kit(rng))(tg.ones(2, 8, 16, 16)).shape
+    (2, 8, 16, 16)
     """
 
     def __init__(self, channels: int, side: int, kit: Kit) -> None:
@@ -71,6 +78,9 @@ class Recurrent(nn.Module):
 
     Args:
         side: of the square maps.
+
+    >>> Recurrent(8, 16, Kit(rng))(tg.ones(2, 8, 16, 16)).shape
+    (2, 8, 16, 16)
     """
 
     def __init__(self, channels: int, side: int, kit: Kit) -> None:
@@ -117,6 +127,9 @@ def features(kind: str, *, channels: int, side: int, kit: Kit) -> nn.Module:
 
     Raises:
         ValueError: there is no such kind.
+
+    >>> features("recurrent", channels=8, side=16, kit=Kit(rng))(tg.ones(2, 8, 16, 16)).shape
+    (2, 8, 16, 16)
     """
     if kind not in FEATURES:
         raise ValueError(f"features: unknown kind {kind!r}; known are {', '.join(FEATURES)}.")

@@ -21,6 +21,10 @@ class Kit:
 
     Args:
         rng: draws all weights.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> ImageGenerator(3, scales, Kit(rng))(tg.zeros(2, 3)).shape
+    (2, 1, 8, 8)
     """
 
     def __init__(self, rng: Generator) -> None:
@@ -63,6 +67,10 @@ class EqualizedKit(Kit):
     """Equalised learning rates, and each pixel's channels normalised in the generator.
 
     Karras et al., "Progressive growing of GANs" (2018), sections 4.1 and 4.2.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> ImageGenerator(3, scales, EqualizedKit(rng))(tg.zeros(2, 3)).shape
+    (2, 1, 8, 8)
     """
 
     def conv(
@@ -90,6 +98,10 @@ class SpectralKit(Kit):
     recurrent features, of which neither article tells, stay as they are.) It is an estimate, which
     each call brings closer by one step of the power method: where a second singular value overtakes
     the first, a norm may be 1.1 for some steps.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> ImageDiscriminator(scales, SpectralKit(rng))(tg.zeros(2, 1, 8, 8)).shape
+    (2, 1)
     """
 
     def attention(self, channels: int, reduction: int) -> nn.Module:

@@ -8,6 +8,8 @@ to sample, one starts with noise at level 0, and each level refines what the one
 
     x_0 = G_0(z_0)          x_k = up(x_{k-1}) + G_k(z_k, up(x_{k-1}))                      (eq. 5)
 
+and each x_k is brought back to [0, 1], where the images are by which the next level was trained.
+
 The levels share no parameter, so training them in one step by the sum of their losses is training
 each alone.
 """
@@ -19,7 +21,7 @@ from typing import Any
 
 from ... import nn
 from ...backend import Array
-from ...ops import concatenate, reshape
+from ...ops import clip, concatenate, reshape
 from ...random import Generator
 from ...tensor import Tensor
 from .kits import SLOPE, Kit
@@ -57,7 +59,12 @@ class Refinement(nn.Module):
 
 
 class LaplacianGenerator(nn.Module):
-    """Noise (N, noise + 16^2 + 32^2), a part for each level, to images (N, C, S, S)."""
+    """Noise (N, noise + 16^2 + 32^2), a part for each level, to images (N, C, S, S).
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> LaplacianGenerator(3, scales, Kit(rng))(tg.zeros(2, 3 + 8**2)).shape
+    (2, 1, 8, 8)
+    """
 
     def __init__(self, noise: int, scales: Scales, kit: Kit) -> None:
         scales.checked()
@@ -77,7 +84,7 @@ class LaplacianGenerator(nn.Module):
         found = [self.smallest(first)]
         for refine, part in zip(self.refinements, others, strict=True):
             blurred = up(found[-1])
-            found.append(blurred + refine(blurred, part))
+            found.append(clip(blurred + refine(blurred, part), 0.0, 1.0))
         return found
 
     def residuals(self, z: Any, blurred: list[Any]) -> list[Any]:
@@ -91,7 +98,13 @@ class LaplacianGenerator(nn.Module):
 
 
 class LaplacianDiscriminator(nn.Module):
-    """Rows of (x_0, l_1, h_1, l_2, h_2, ...) to logits (N, K), one for each level."""
+    """Rows of (x_0, l_1, h_1, l_2, h_2, ...) to logits (N, K), one for each level.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
+    >>> isinstance(trainer.discriminator, LaplacianDiscriminator)
+    True
+    """
 
     def __init__(self, scales: Scales, kit: Kit) -> None:
         self._pairs = Pairs(scales.sizes)
@@ -138,7 +151,13 @@ class Pairs:
 
 
 class LaplacianTrainer(MultiscaleTrainer):
-    """All levels in one step, each told real images of the level below it."""
+    """All levels in one step, each told real images of the level below it.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
+    >>> isinstance(trainer, LaplacianTrainer), sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    (True, ['loss_d', 'loss_g'])
+    """
 
     generator: LaplacianGenerator
 
@@ -161,7 +180,13 @@ class LaplacianTrainer(MultiscaleTrainer):
 def lapgan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> LaplacianTrainer:
-    """Its trainer; the arguments are those of `single_scale`, `noise` being that of level 0."""
+    """Its trainer; the arguments are those of `single_scale`, `noise` being that of level 0.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['loss_d', 'loss_g']
+    """
     kit = Kit(weights)
     generator = LaplacianGenerator(noise, scales, kit)
     return LaplacianTrainer(

@@ -24,7 +24,12 @@ __all__ = ["MSGDiscriminator", "MSGGenerator", "MSGTrainer", "msg_gan"]
 
 
 class MSGGenerator(nn.Module):
-    """Noise (N, noise) to images of all sizes, joined in rows (see `Pyramid.join`)."""
+    """Noise (N, noise) to images of all sizes, joined in rows (see `Pyramid.join`).
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> [image.shape for image in MSGGenerator(3, scales, Kit(rng)).images(tg.zeros(2, 3))]
+    [(2, 1, 4, 4), (2, 1, 8, 8)]
+    """
 
     def __init__(self, noise: int, scales: Scales, kit: Kit) -> None:
         scales.checked()
@@ -48,7 +53,12 @@ class MSGGenerator(nn.Module):
 
 
 class MSGDiscriminator(nn.Module):
-    """Rows of images of all sizes to logits (N, 1)."""
+    """Rows of images of all sizes to logits (N, 1).
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> MSGDiscriminator(scales, Kit(rng))(tg.zeros(2, 4**2 + 8**2)).shape
+    (2, 1)
+    """
 
     def __init__(self, scales: Scales, kit: Kit) -> None:
         scales.checked()
@@ -71,7 +81,13 @@ class MSGDiscriminator(nn.Module):
 
 
 class MSGTrainer(MultiscaleTrainer):
-    """D sees real images as G shows its own: at every size."""
+    """D sees real images as G shows its own: at every size.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = msg_gan(scales, noise=3, weights=rng, rng=rng)
+    >>> isinstance(trainer, MSGTrainer), [part.shape for part in trainer.sample_scales(2)]
+    (True, [(2, 1, 4, 4), (2, 1, 8, 8)])
+    """
 
     def shown(self, images: Array) -> Array:
         """Rows of the Gaussian pyramid."""
@@ -81,7 +97,13 @@ class MSGTrainer(MultiscaleTrainer):
 def msg_gan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> MSGTrainer:
-    """Its trainer; the arguments are those of `single_scale`."""
+    """Its trainer; the arguments are those of `single_scale`.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = msg_gan(scales, noise=3, weights=rng, rng=rng)
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['loss_d', 'loss_g']
+    """
     kit = EqualizedKit(weights)
     return MSGTrainer(
         MSGGenerator(noise, scales, kit),

@@ -42,6 +42,9 @@ def progress_at(steps: int, phase: int, last: int) -> tuple[int, float]:
 
     Phases of equal length: the smallest scale alone, then for each larger one a phase of fading it
     in and one of training it; the last stage goes on for ever.
+
+    >>> [progress_at(steps, phase=100, last=1) for steps in (0, 150, 1000)]
+    [(0, 1.0), (1, 0.5), (1, 1.0)]
     """
     stage = min((steps // phase + 1) // 2, last)
     faded = steps - (2 * stage - 1) * phase
@@ -86,7 +89,12 @@ class Growing(nn.Module):
 
 
 class GrowingGenerator(Growing):
-    """Noise (N, noise) to images (N, C, s, s), s the size of the present stage."""
+    """Noise (N, noise) to images (N, C, s, s), s the size of the present stage.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> GrowingGenerator(3, scales, EqualizedKit(rng))(tg.zeros(2, 3)).shape
+    (2, 1, 4, 4)
+    """
 
     def __init__(self, noise: int, scales: Scales, kit: Kit) -> None:
         scales.checked()
@@ -126,7 +134,12 @@ class GrowingGenerator(Growing):
 
 
 class GrowingDiscriminator(Growing):
-    """Images (N, C, s, s), s the size of the present stage, to logits (N, 1)."""
+    """Images (N, C, s, s), s the size of the present stage, to logits (N, 1).
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> GrowingDiscriminator(scales, EqualizedKit(rng))(tg.zeros(2, 1, 4, 4)).shape
+    (2, 1)
+    """
 
     def __init__(self, scales: Scales, kit: Kit) -> None:
         scales.checked()
@@ -157,6 +170,13 @@ class ProgressiveTrainer(MultiscaleTrainer):
 
     Args: as `MultiscaleTrainer`, and
         phase: steps of each phase: see `progress_at`.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = progressive(scales, noise=3, weights=rng, rng=rng, phase=1)
+    >>> for _ in range(3):
+    ...     losses = trainer.step(rng.uniform((4, 1, 8, 8)))
+    >>> isinstance(trainer, ProgressiveTrainer), sorted(losses)
+    (True, ['loss_d', 'loss_g'])
     """
 
     generator: GrowingGenerator
@@ -227,7 +247,13 @@ class ProgressiveTrainer(MultiscaleTrainer):
 def progressive(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, phase: int, **options: Any
 ) -> ProgressiveTrainer:
-    """Its trainer; the arguments are those of `single_scale`, and the steps of a phase."""
+    """Its trainer; the arguments are those of `single_scale`, and the steps of a phase.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = progressive(scales, noise=3, weights=rng, rng=rng, phase=10)
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['loss_d', 'loss_g']
+    """
     kit = EqualizedKit(weights)
     return ProgressiveTrainer(
         GrowingGenerator(noise, scales, kit),

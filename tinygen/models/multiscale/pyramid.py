@@ -32,6 +32,14 @@ class Pyramid:
 
     Args:
         sizes: pixels a side, from the smallest: each twice the one before it.
+
+    >>> pyramid = Pyramid((4, 8, 16))
+    >>> images = rng.uniform((3, 1, 16, 16))
+    >>> levels = pyramid.laplacian(images)
+    >>> [level.shape for level in levels]
+    [(3, 1, 4, 4), (3, 1, 8, 8), (3, 1, 16, 16)]
+    >>> np.allclose(pyramid.reconstruct(levels), images, atol=1e-6)
+    True
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:

@@ -23,7 +23,13 @@ __all__ = ["sagan"]
 def sagan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> MultiscaleTrainer:
-    """Its trainer; the arguments are those of `single_scale`."""
+    """Its trainer; the arguments are those of `single_scale`.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 8))
+    >>> trainer = sagan(scales, noise=3, weights=rng, rng=rng)
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['loss_d', 'loss_g']
+    """
     kit = SpectralKit(weights)
     return MultiscaleTrainer(
         ImageGenerator(noise, scales, kit),

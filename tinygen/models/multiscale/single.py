@@ -23,7 +23,12 @@ __all__ = ["ImageDiscriminator", "ImageGenerator", "single_scale"]
 
 
 class ImageGenerator(nn.Module):
-    """Noise (N, noise) to images (N, C, S, S) in [0, 1], S the largest size."""
+    """Noise (N, noise) to images (N, C, S, S) in [0, 1], S the largest size.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> ImageGenerator(3, scales, Kit(rng))(tg.zeros(2, 3)).shape
+    (2, 1, 8, 8)
+    """
 
     def __init__(self, noise: int, scales: Scales, kit: Kit) -> None:
         scales.checked()
@@ -49,6 +54,10 @@ class ImageDiscriminator(nn.Module):
 
     Args:
         inputs: channels of what it is shown; None for the images' colours.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> ImageDiscriminator(scales, Kit(rng))(tg.zeros(2, 1, 8, 8)).shape
+    (2, 1)
     """
 
     def __init__(self, scales: Scales, kit: Kit, inputs: int | None = None) -> None:
@@ -77,6 +86,11 @@ def single_scale(
     Args:
         weights: draws the first weights. rng: draws the noise.
         options: of `GANTrainer`.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = single_scale(scales, noise=3, weights=rng, rng=rng)
+    >>> sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
+    ['loss_d', 'loss_g']
     """
     kit = Kit(weights)
     return MultiscaleTrainer(

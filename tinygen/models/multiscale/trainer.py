@@ -25,6 +25,11 @@ class MultiscaleTrainer(GANTrainer):
         discriminator: gives logits (N, K), K = judges. The losses are sums over the judges: each
             plays its own game, and G plays all of them.
         sizes: of the images, smallest first.
+
+    >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
+    >>> trainer = single_scale(scales, noise=3, weights=rng, rng=rng)
+    >>> isinstance(trainer, MultiscaleTrainer), trainer.sample(2).shape
+    (True, (2, 1, 8, 8))
     """
 
     def __init__(

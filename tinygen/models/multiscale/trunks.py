@@ -22,6 +22,9 @@ class Scales(NamedTuple):
 
     sizes: of the images, pixels a side, from the smallest. channels: of the maps of each size.
     colours: of the images. features: a key of `FEATURES`.
+
+    >>> Scales(sizes=(4, 8), channels=(8, 4)).colours
+    1
     """
 
     sizes: tuple[int, ...] = (8, 16, 32)

@@ -1,7 +1,18 @@
-"""Restricted Boltzmann machines: units, training, sampling, likelihoods, stacks.
+r"""Restricted Boltzmann machines: units, training, sampling, likelihoods, stacks.
 
-rbm = RBM(784, 500, rng=rng).start_at(images)
-trainer = RBMTrainer(rbm, rng=rng, negative=PersistentChains(100), centred=True)
+    rbm = RBM(784, 500, rng=rng).start_at(images)
+    trainer = RBMTrainer(rbm, rng=rng, negative=PersistentChains(100), centred=True)
+
+For units that are 0 or 1, with the hidden ones summed out:
+
+$$p(v) = \frac{e^{-F(v)}}{Z}, \qquad
+F(v) = -b^\top v - \sum_j \log\left(1 + e^{c_j + (W v)_j}\right)$$
+
+$$-\frac{\partial \log p(v)}{\partial \theta}
+= \frac{\partial F(v)}{\partial \theta} - \mathbb{E}_p \frac{\partial F}{\partial \theta}$$
+
+The first term is exact; the second, the negative phase, is what the samplers of `negative.py` stand
+for. Read `units.py`, `model.py`, `gradient.py`, `negative.py` and `trainer.py`, in this order.
 """
 
 from .dbn import DBNTrainer, DeepBeliefNetwork, unroll

@@ -38,6 +38,10 @@ class DeepBeliefNetwork(nn.Module):
         sizes: units of each layer, from the data up. The first may be `Units`; the others are
             Bernoulli units, which are hidden ones of one RBM and visible ones of the next.
         rng: draws the weights.
+
+    >>> dbn = DeepBeliefNetwork([6, 4, 3], rng=rng)
+    >>> dbn.sample(5, rng=rng, burn_in=10).shape
+    (5, 6)
     """
 
     def __init__(self, sizes: Sequence[int | Units], *, rng: Generator) -> None:
@@ -86,6 +90,10 @@ def unroll(rbm: RBM) -> tuple[nn.Sequential, nn.Sequential]:
 
     Raises:
         ValueError: of softmax units, whose groups no layer here knows.
+
+    >>> up, down = unroll(RBM(6, 4, rng=rng))
+    >>> down(up(tg.zeros(5, 6))).shape
+    (5, 6)
     """
     if isinstance(rbm.visible, Softmax) or isinstance(rbm.hidden, Softmax):
         raise ValueError("unroll: softmax units have no layer; take Bernoulli or Gaussian ones.")
@@ -120,6 +128,12 @@ class DBNTrainer:
         steps_per_layer: updates of each RBM; the top one goes on for ever.
         make: a trainer of one RBM from (rbm, rng); None for CD-1 with rate 0.1, momentum 0.5.
         burn_in: steps of Gibbs sampling in the top RBM to a sample.
+
+    >>> trainer = DBNTrainer(DeepBeliefNetwork([6, 4, 3], rng=rng), rng=rng, steps_per_layer=2)
+    >>> for _ in range(4):
+    ...     losses = trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32")))
+    >>> trainer.sample(5).shape
+    (5, 6)
     """
 
     def __init__(

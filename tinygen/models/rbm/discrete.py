@@ -17,7 +17,11 @@ __all__ = ["Bernoulli", "Softmax"]
 
 
 class Bernoulli(Units):
-    """Units that are 0 or 1: E(s) = -bias . s, and P(s = 1) = sigmoid(x)."""
+    """Units that are 0 or 1: E(s) = -bias . s, and P(s = 1) = sigmoid(x).
+
+    >>> Bernoulli(2).mean(np.array([[0.0, 100.0]], "float32"))
+    array([[0.5, 1. ]], dtype=float32)
+    """
 
     values = "0 or 1"
 
@@ -70,6 +74,10 @@ class Softmax(Units):
     Args:
         groups: categorical variables.
         classes: k, values of each. The layer has groups * classes units, group by group.
+
+    >>> units = Softmax(groups=2, classes=3)
+    >>> units.sample(np.zeros((1, 6), "float32"), rng).reshape(2, 3).sum(1)
+    array([1., 1.], dtype=float32)
     """
 
     values = "one 1 in each group and else 0"

@@ -41,6 +41,10 @@ def exact_log_z(rbm: RBM) -> float:
 
     Raises:
         ValueError: there are more, or the units define no exact distribution.
+
+    >>> rbm = RBM(6, 4, rng=rng, std=0.0)  # each of its 2^10 states has energy 0
+    >>> round(float(exact_log_z(rbm) / np.log(2.0)), 6)
+    10.0
     """
     rbm.require_likelihood("exact_log_z")
     model = rbm.arrays("float64")

@@ -276,6 +276,10 @@ class BernoulliRBM(_Estimator):
 
     Attributes:
         rbm_: the `RBM`. components_: its weights. n_features_in_, n_iter_: as scikit-learn has it.
+
+    >>> x = np.random.default_rng(0).integers(0, 2, (20, 6))
+    >>> BernoulliRBM(n_components=4, n_iter=1).fit_transform(x).shape
+    (20, 4)
     """
 
     def __init__(
@@ -319,6 +323,10 @@ class GaussianRBM(_Estimator):
     """An RBM of Gaussian visible units of learned variance; arguments as of `BernoulliRBM`.
 
     Standardised features suit it, and a learning rate of 0.01 or less.
+
+    >>> x = np.random.default_rng(0).normal(size=(1000, 3)) @ np.ones((3, 3))
+    >>> GaussianRBM(n_components=2, n_iter=10).fit_transform(x).shape
+    (1000, 2)
     """
 
     def __init__(

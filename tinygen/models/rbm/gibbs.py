@@ -81,6 +81,9 @@ def gibbs_samples(
             steps, which finds modes that a cold chain does not reach.
         means: return the visible units' expectations given the last hidden states, which are
             smoother to look at but no samples.
+
+    >>> gibbs_samples(RBM(6, 4, rng=rng), chains=3, rng=rng, burn_in=10, draws=2).shape
+    (2, 3, 6)
     """
     at_least("gibbs_samples", "chains", 1 if chains is None else chains, 1)
     at_least("gibbs_samples", "burn_in", burn_in, 0)

@@ -41,6 +41,11 @@ class RBM(nn.Module):
 
     Attributes:
         weight: (n_hidden, n_visible), laid out as in `nn.Linear(n_visible, n_hidden)`.
+
+    >>> rbm = RBM(6, 4, rng=rng)
+    >>> v = rng.bernoulli(np.full((10, 6), 0.5, "float32"))
+    >>> rbm.free_energy(v).shape, rbm.hidden_mean(v).shape
+    ((10,), (10, 4))
     """
 
     def __init__(

@@ -6,8 +6,6 @@ be one of them: Gibbs steps from the data, chains that go on from update to upda
 all states with their probabilities, or a generator network.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -37,6 +35,12 @@ class Particles(NamedTuple):
 
     visible: (M, n_visible). inputs: (M, n_hidden), of this RBM for these states. weights: (M,),
     adding up to 1; None for equal ones.
+
+    >>> rbm, v = RBM(6, 4, rng=rng), np.ones((10, 6), "float32")
+    >>> data = Particles(v, rbm.arrays().hidden_input(v))
+    >>> model = Exact().draw(rbm.arrays(), data, rng)
+    >>> model.visible.shape, round(float(model.weights.sum()), 4)
+    ((64, 6), 1.0)
     """
 
     visible: Array
@@ -45,7 +49,17 @@ class Particles(NamedTuple):
 
 
 class NegativeSampler:
-    """Base of the negative phases."""
+    """Base of the negative phases.
+
+    >>> class DataAgain(NegativeSampler):  # with which nothing is learned
+    ...     def draw(self, rbm, data, rng):
+    ...         return data
+    >>> rbm = RBM(6, 4, rng=rng)
+    >>> before = rbm.weight.numpy().copy()
+    >>> _ = RBMTrainer(rbm, rng=rng, negative=DataAgain()).step(np.ones((10, 6), "float32"))
+    >>> np.allclose(rbm.weight.numpy(), before)
+    True
+    """
 
     def draw(self, rbm: RBM, data: Particles, rng: Generator) -> Particles:
         """Particles that stand for the model.
@@ -76,6 +90,10 @@ class ContrastiveDivergence(NegativeSampler):
 
     Args:
         k: steps, at least 1.
+
+    >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=ContrastiveDivergence(k=5))
+    >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
+    ['free_energy_gap', 'reconstruction']
     """
 
     def __init__(self, k: int = 1) -> None:
@@ -138,6 +156,10 @@ class PersistentChains(_Chains):
     Args:
         chains: how many.
         k: steps for each update, at least 1.
+
+    >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=PersistentChains(20))
+    >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
+    ['free_energy_gap', 'reconstruction']
     """
 
     def __init__(self, chains: int = 100, k: int = 1) -> None:
@@ -166,6 +188,10 @@ class FastPersistentChains(_Chains):
         chains: how many.
         lr: of the fast weights.
         decay: 19/20 in the article.
+
+    >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=FastPersistentChains(20))
+    >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
+    ['free_energy_gap', 'reconstruction']
     """
 
     def __init__(self, chains: int = 100, lr: float = 0.01, decay: float = 0.95) -> None:
@@ -239,6 +265,11 @@ class TemperedChains(_Chains):
         chains: how many at each temperature.
         temperatures: how many, at least 2; their inverses lie evenly from 0 to 1.
         k: steps for each update, at least 1.
+
+    >>> chains = TemperedChains(20, temperatures=3)
+    >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=chains)
+    >>> sorted(trainer.step(np.ones((10, 6), "float32")))
+    ['free_energy_gap', 'reconstruction']
     """
 
     def __init__(self, chains: int = 100, temperatures: int = 10, k: int = 1) -> None:
@@ -285,6 +316,10 @@ class Exact(NegativeSampler):
 
     Raises:
         ValueError: there are too many states, or they are real numbers.
+
+    >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=Exact())
+    >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
+    ['free_energy_gap', 'reconstruction']
     """
 
     LIMIT = 2**16

@@ -34,6 +34,10 @@ def pseudo_log_likelihood(
     Raises:
         DataError: the rows are no states of the visible units.
         ValueError: the hidden units define no exact distribution.
+
+    >>> rbm, v = RBM(6, 4, rng=rng, std=0.0), np.ones((2, 6), "float32")
+    >>> (pseudo_log_likelihood(rbm, v) / np.log(2.0)).round(6)
+    array([-6., -6.])
     """
     rbm.require_likelihood("pseudo_log_likelihood")
     rows = rbm.check(data)

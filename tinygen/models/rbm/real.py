@@ -19,6 +19,10 @@ class Gaussian(Units):
 
     The weights see s / sigma^2, and the variance is learned as its logarithm: Cho, Ilin and Raiko
     2011, "Improved learning of Gaussian-Bernoulli restricted Boltzmann machines", eq. 4 and 8.
+
+    >>> rbm = RBM(Gaussian(2), 4, rng=rng)
+    >>> rbm.free_energy(rng.normal((5, 2))).shape
+    (5,)
     """
 
     values = "real numbers"
@@ -111,6 +115,10 @@ class NoisyRectified(Units):
     section 2): the sum of their means is close to softplus(x), and its antiderivative, minus the
     dilogarithm of -exp(x), is their share of the free energy. Training by samples of them is an
     approximation, and there is no likelihood to be had.
+
+    >>> rbm = RBM(Gaussian(2), NoisyRectified(4), rng=rng)
+    >>> rbm.hidden_mean(rng.normal((5, 2))).shape
+    (5, 4)
     """
 
     exact = False

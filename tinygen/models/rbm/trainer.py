@@ -55,6 +55,12 @@ class RBMTrainer:
         base: units fitted to the data, as by `rbm.visible.base_rate(data)`, from which `sample`
             anneals; None begins at the visible units alone and at temperature 1.
         burn_in: steps of Gibbs sampling to a sample.
+
+    >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, lr=0.1)
+    >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
+    ['free_energy_gap', 'reconstruction']
+    >>> trainer.sample(5).shape
+    (5, 6)
     """
 
     def __init__(

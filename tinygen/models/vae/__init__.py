@@ -1,7 +1,14 @@
-"""Variational autoencoders: models, objectives, training, likelihoods, and their relatives.
+r"""Variational autoencoders: models, objectives, training, likelihoods, and their relatives.
 
-model = dense_vae(784, (256,), 20, BernoulliOutput(), rng=rng)
-trainer = VAETrainer(model, rng=rng)
+    model = dense_vae(784, (256,), 20, BernoulliOutput(), rng=rng)
+    trainer = VAETrainer(model, rng=rng)
+
+The encoder says $q(z \mid x)$, the decoder $p(x \mid z)$; what is made large is a bound:
+
+$$\log p(x) \ge \mathbb{E}_{q(z \mid x)} \log p(x \mid z) -
+\mathrm{KL}\left(q(z \mid x) \,\|\, p(z)\right)$$
+
+Read `outputs.py`, `model.py`, `objectives.py` and `trainer.py`, in this order.
 """
 
 from .adversarial import AAETrainer

@@ -37,6 +37,13 @@ class AAETrainer(LatentTrainer):
             whole example.
         lr, d_lr, beta1: of the two Adams.
         binarise: see `VAETrainer`.
+
+    >>> trainer = AAETrainer(
+    ...     dense([8, 3], rng), dense([3, 8], rng), dense([3, 1], rng), BernoulliOutput(),
+    ...     latent=3, rng=rng,
+    ... )
+    >>> sorted(trainer.step(rng.bernoulli(np.full((20, 8), 0.5, "float32"))))
+    ['loss_d', 'loss_g', 'reconstruction']
     """
 
     def __init__(

@@ -35,6 +35,10 @@ class Bounds:
     """Estimates of L_k for each example and each k, in nats.
 
     values: k to (N,), of the same draws, so that differences between two k are paired.
+
+    >>> bounds = Bounds({1: np.array([-3.0, -1.0])})
+    >>> bounds.mean(1)
+    -2.0
     """
 
     values: dict[int, np.ndarray]
@@ -82,6 +86,12 @@ def importance_sampled(
     Raises:
         ValueError: k below 1, or one that does not divide `samples`.
         DataError: x is not (N, D) with N at least 1, or has values that p(x | z) cannot have.
+
+    >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
+    >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
+    >>> bounds = importance_sampled(model, x, rng=rng, samples=100, also=(1,))
+    >>> bounds.mean(1) < bounds.mean(100)
+    True
     """
     at_least("importance_sampled", samples=(samples, 1), rows=(rows, 1))
     wanted = sorted({*also, samples})

@@ -40,6 +40,11 @@ class VAE(nn.Module):
         latent: the length of z, at least 1.
         classes: of a conditional VAE (Sohn et al. 2015, "Learning structured output representation
             using deep conditional generative models"): both networks are told the class; 0: none.
+
+    >>> model = VAE(dense([8, 6], rng), dense([3, 8], rng), BernoulliOutput(), latent=3)
+    >>> q = model.posterior(tg.zeros(5, 8))
+    >>> q.mean.shape, model.likelihood(q.mean).mean.shape
+    ((5, 3), (5, 8))
     """
 
     def __init__(
@@ -105,6 +110,9 @@ def dense(
     """Dense layers of these sizes, with activations between them.
 
     Weights are drawn as Glorot and Bengio 2010 propose (eq. 16), biases start at 0.
+
+    >>> dense([8, 16, 6], rng)(tg.zeros(5, 8)).shape
+    (5, 6)
     """
     layers: list[nn.Module] = []
     for i, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -129,7 +137,12 @@ def dense_vae(
     classes: int = 0,
     dtype: Any = "float32",
 ) -> VAE:
-    """Dense networks: features - hidden - 2 latent, and latent - hidden reversed - features."""
+    """Dense networks: features - hidden - 2 latent, and latent - hidden reversed - features.
+
+    >>> model = dense_vae(784, (256,), 20, BernoulliOutput(), rng=rng)
+    >>> model.posterior(tg.zeros(5, 784)).mean.shape
+    (5, 20)
+    """
     if latent < 1:
         raise ValueError(f"VAE: latent must be at least 1, not {latent}.")
     into, out_of = [features + classes, *hidden, 2 * latent], [latent + classes, *hidden[::-1]]
@@ -162,6 +175,10 @@ def convolutional_vae(
     Args:
         shape: colours, height and width; both sides are multiples of 4.
         channels: of the layers at half and at quarter size.
+
+    >>> model = convolutional_vae((1, 8, 8), (4, 8), 3, BernoulliOutput(), rng=rng)
+    >>> model.posterior(tg.zeros(5, 64)).mean.shape
+    (5, 3)
     """
     colours, height, width = shape
     if height % 4 or width % 4:
@@ -197,6 +214,10 @@ def start_at_mean(model: Any, rows: np.ndarray) -> Any:
 
     Args:
         model: a VAE or VQVAE; it is returned.
+
+    >>> model = dense_vae(2, (16,), 3, GaussianOutput(rng=rng), rng=rng)
+    >>> start_at_mean(model, np.array([[1.0, 3.0], [3.0, 5.0]], "float32")) is model
+    True
     """
     bias: Tensor = model.decoder[-1].bias
     decoded = model.output.decoded_for(rows.mean(0, dtype=np.float64))

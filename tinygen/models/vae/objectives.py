@@ -8,8 +8,6 @@ All are bounds on -log p(x), or are made of one, as means over the rows, in nats
     log p(x) >= E_q log p(x, z) / q(z | x) = E_q log p(x | z) - KL(q(z | x) || p(z))
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +40,11 @@ class View(NamedTuple):
     """One batch: what the encoder sees, what is to be explained, both (N, D), and the labels (N,).
 
     The two differ where the encoder is shown a corrupted copy.
+
+    >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
+    >>> half_hidden = View(x * (np.arange(8) < 4), x)
+    >>> half_hidden.seen.shape, half_hidden.labels
+    ((20, 8), None)
     """
 
     seen: Tensor
@@ -81,6 +84,11 @@ def negative_elbo(
         beta: a number, or a 0-d array.
         free_bits: nats: each component of z pays for this much at least, on average over the batch,
             and so has no reason to carry less (Kingma et al. 2016, appendix C.8).
+
+    >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
+    >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
+    >>> sorted(negative_elbo(model, View(x, x), rng).shown)
+    ['kl', 'negative_elbo', 'reconstruction']
     """
     q = model.posterior(view.seen, view.labels)
     log_p = _log_likelihood(model, view, _draws(q, rng, samples))
@@ -99,6 +107,11 @@ def sticking_the_landing(model: VAE, view: View, rng: Generator, *, samples: int
     What is left out, the score of q, has expectation 0; without it the gradient's variance vanishes
     where q is exact. Roeder et al. 2017, "Sticking the landing: simple, lower-variance gradient
     estimators for variational inference", eq. 8.
+
+    >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
+    >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
+    >>> sorted(sticking_the_landing(model, View(x, x), rng).shown)
+    ['kl', 'negative_elbo', 'reconstruction']
     """
     q = model.posterior(view.seen, view.labels)
     z = _draws(q, rng, samples)
@@ -116,6 +129,11 @@ def importance_weighted(model: VAE, view: View, rng: Generator, *, samples: int 
 
     Burda et al. 2016, "Importance weighted autoencoders", eq. 8: L_1 is the ELBO, and L_k rises
     towards log p(x) with k.
+
+    >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
+    >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
+    >>> sorted(importance_weighted(model, View(x, x), rng, samples=5).shown)
+    ['negative_bound']
     """
     q = model.posterior(view.seen, view.labels)
     log_w = log_weights(model, view, q, q.sample(rng, samples))
@@ -132,6 +150,11 @@ def doubly_reparameterised(model: VAE, view: View, rng: Generator, *, samples: i
 
     with q's parameters in log w_i taken as constants. Tucker et al. 2019, "Doubly reparameterized
     gradient estimators for Monte Carlo objectives", eq. 8. At k = 1 it is sticking the landing.
+
+    >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
+    >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
+    >>> sorted(doubly_reparameterised(model, View(x, x), rng, samples=5).shown)
+    ['negative_bound']
     """
     q = model.posterior(view.seen, view.labels)
     z = q.sample(rng, samples)
@@ -167,6 +190,11 @@ def autoencoder(model: VAE, view: View, rng: Generator) -> Terms:
     This is what the founding article calls a VAE. With a corrupted view it is the denoising
     autoencoder of Vincent et al. 2008, "Extracting and composing robust features with denoising
     autoencoders".
+
+    >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
+    >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
+    >>> sorted(autoencoder(model, View(x, x), rng).shown)
+    ['reconstruction']
     """
     z = model.posterior(view.seen, view.labels).mean
     log_p = model.likelihood(z, view.labels).log_prob(view.target)

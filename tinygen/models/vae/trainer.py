@@ -31,7 +31,11 @@ al. 2016, appendix C."""
 
 
 class PosteriorCollapse(RuntimeWarning):
-    """q(z | x) says nothing about x: the decoder has learned to do without z."""
+    """q(z | x) says nothing about x: the decoder has learned to do without z.
+
+    >>> issubclass(PosteriorCollapse, RuntimeWarning)  # which a filter may turn into an error
+    True
+    """
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,9 @@ class Latents:
     """What each component of z carries, on the host: (latent,) each.
 
     kl: in nats, the mean over x. spread: the variance over x of the posterior mean.
+
+    >>> Latents(kl=np.array([2.0, 0.0]), spread=np.array([0.9, 0.0])).active
+    array([ True, False])
     """
 
     kl: np.ndarray
@@ -66,6 +73,12 @@ class VAETrainer(LatentTrainer):
             (Vincent et al. 2008, section 2.3), and explained all the same.
         binarise: draw zeros and ones from grey pixels in each step; None: if the output is binary.
         optimizer: of `model.named_parameters()`; None for Adam with `lr`, `betas` and `eps`.
+
+    >>> trainer = VAETrainer(dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng), rng=rng)
+    >>> sorted(trainer.step(rng.bernoulli(np.full((20, 8), 0.5, "float32"))))
+    ['active_units', 'kl', 'negative_elbo', 'reconstruction']
+    >>> trainer.sample(5).shape
+    (5, 8)
     """
 
     def __init__(

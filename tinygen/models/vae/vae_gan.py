@@ -61,6 +61,14 @@ class VAEGANTrainer(LatentTrainer):
         r1, r1_every: weight of the R1 penalty on the discriminator, and how often it is added; see
             `tinygen.models.gan`. The article has none; with dense networks the discriminator is
             soon sure of everything, and then neither its verdict nor its features teach anything.
+
+    >>> from tinygen.models.gan import Discriminator
+    >>> trainer = VAEGANTrainer(
+    ...     dense([8, 6], rng), dense([3, 8], rng),
+    ...     Discriminator(dense([8, 4], rng), dense([4, 1], rng)), latent=3, rng=rng,
+    ... )
+    >>> sorted(trainer.step(rng.uniform((20, 8))))
+    ['kl', 'likeness', 'loss_d', 'loss_g']
     """
 
     def __init__(

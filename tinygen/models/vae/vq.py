@@ -68,6 +68,11 @@ class VQVAE(nn.Module):
         groups: latent vectors of each example, each `width` long.
         entries: in the codebook, which all groups share.
         output: the family of p(x | codes).
+
+    >>> model = VQVAE(8, (16,), groups=2, entries=4, width=3, output=BernoulliOutput(), rng=rng)
+    >>> trainer = VQTrainer(model, rng=rng)
+    >>> sorted(trainer.step(rng.bernoulli(np.full((20, 8), 0.5, "float32"))))
+    ['codes', 'commitment', 'perplexity', 'reconstruction']
     """
 
     def __init__(
@@ -110,6 +115,9 @@ class CodePrior(nn.Module):
 
     A fully visible belief network: Frey 1998, "Graphical models for machine learning and digital
     communication", section 3.2. (The article's own prior is a PixelCNN.)
+
+    >>> CodePrior(groups=2, entries=4, rng=rng).draw(rng.normal((5, 2))).shape
+    (5, 2, 4)
     """
 
     def __init__(self, groups: int, entries: int, rng: Generator) -> None:
@@ -160,6 +168,12 @@ class VQTrainer(LatentTrainer):
         commitment: the article's beta, 0.25 there.
         lr, prior_lr: of the two.
         binarise: see `VAETrainer`.
+
+    >>> model = VQVAE(8, (16,), groups=2, entries=4, width=3, output=BernoulliOutput(), rng=rng)
+    >>> trainer = VQTrainer(model, rng=rng)
+    >>> _ = trainer.step(rng.bernoulli(np.full((20, 8), 0.5, "float32")))
+    >>> trainer.sample(5).shape
+    (5, 8)
     """
 
     def __init__(

@@ -81,6 +81,12 @@ class RotationCorrection(Corrected):
     Args:
         strength, report: see `Corrected`.
         align: choose the sign of lambda like that, on the device; otherwise it is +1.
+
+    >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    >>> game = RotationCorrection().bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])
+    >>> _ = game.step(lambda: [x * y, -(x * y)])
+    >>> x, y
+    (Tensor(0.8, requires_grad=True), Tensor(1., requires_grad=True))
     """
 
     def __init__(self, strength: float = 1.0, *, align: bool = True, report: bool = False) -> None:
@@ -104,6 +110,12 @@ class Consensus(Corrected):
 
     Mescheder et al., "The numerics of GANs" (2017), Algorithm 1: descent on |xi|^2 / 2 besides the
     game. It is drawn to every fixed point, the unstable ones too.
+
+    >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    >>> game = Consensus(strength=0.5).bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])
+    >>> _ = game.step(lambda: [x * y, -(x * y)])
+    >>> x, y
+    (Tensor(0.85, requires_grad=True), Tensor(1.05, requires_grad=True))
     """
 
     crossed = False

@@ -25,6 +25,12 @@ class Extragradient(Game):
     adversarial networks" (2019), section 3.2. With Adam it is their Algorithm 4: both steps update
     the moments. So an optimizer counts two steps for each of the game, and schedules run by that.
     It costs two evaluations, and keeps nothing of its own between steps.
+
+    >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    >>> game = Extragradient().bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])
+    >>> _ = game.step(lambda: [x * y, -(x * y)])
+    >>> x, y
+    (Tensor(0.89, requires_grad=True), Tensor(1.09, requires_grad=True))
     """
 
     def step(self, losses: Losses) -> dict[str, Tensor]:
@@ -52,6 +58,12 @@ class Optimistic(Game):
 
     Daskalakis et al., "Training GANs with optimism" (2018): with SGD eq. 6, w - 2 lr g + lr
     g_before, with Adam their Algorithm 1. It costs one evaluation and an array for each player.
+
+    >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    >>> game = Optimistic().bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])
+    >>> _ = game.step(lambda: [x * y, -(x * y)])
+    >>> x, y
+    (Tensor(0.8, requires_grad=True), Tensor(1.2, requires_grad=True))
     """
 
     def bind(self, players: Sequence[Optimizer]) -> Self:

@@ -50,6 +50,12 @@ class JointField:
 
     Raises:
         ValueError: a loss is missing, or does not depend on a parameter of its player.
+
+    >>> x, y = (tg.tensor(v, requires_grad=True) for v in (3.0, 4.0))
+    >>> field = JointField([x * y, -(x * y)], [[x], [y]])
+    >>> [[[slope_x]], [[slope_y]]] = field.by_player(field.split(field.xi))
+    >>> float(slope_x), float(slope_y)
+    (4.0, -3.0)
     """
 
     def __init__(

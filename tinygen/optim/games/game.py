@@ -24,6 +24,17 @@ class Game:
 
     Subclasses say `step`. `bind` comes first; the optimizers' update rules come after whatever is
     done to the gradients, and their states are theirs to save.
+
+    >>> class Backwards(Game):
+    ...     def step(self, losses):
+    ...         for loss, player in zip(losses(), self.players):
+    ...             player.step([-g for g in tg.grad(loss, player.params)])
+    ...         return {}
+    >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    >>> game = Backwards().bind([optim.SGD([x], lr=0.25), optim.SGD([y], lr=0.5)])
+    >>> _ = game.step(lambda: [x * x, y * y])
+    >>> x, y
+    (Tensor(1.5, requires_grad=True), Tensor(2., requires_grad=True))
     """
 
     def bind(self, players: Sequence[Optimizer]) -> Self:
@@ -73,6 +84,12 @@ class Simultaneous(Game):
 
     On the bilinear game x y, whose solution is 0, with a rate of lr every step multiplies the
     distance from it by sqrt(1 + lr^2) > 1.
+
+    >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    >>> game = Simultaneous().bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])
+    >>> _ = game.step(lambda: [x * y, -(x * y)])
+    >>> x, y
+    (Tensor(0.9, requires_grad=True), Tensor(1.1, requires_grad=True))
     """
 
     def step(self, losses: Losses) -> dict[str, Tensor]:
@@ -87,6 +104,12 @@ class Alternating(Game):
 
     On the bilinear game it neither leaves nor comes nearer. All losses are computed for each
     player, which a trainer of its own would avoid.
+
+    >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
+    >>> game = Alternating().bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])
+    >>> _ = game.step(lambda: [x * y, -(x * y)])
+    >>> x, y
+    (Tensor(0.9, requires_grad=True), Tensor(1.09, requires_grad=True))
     """
 
     def step(self, losses: Losses) -> dict[str, Tensor]:

@@ -41,6 +41,14 @@ class OrthogonalToPast(GradientTransform):
     Args:
         capacity: the most directions, each as large as the parameters; the oldest are forgotten.
         report: keep what `report` returns, which costs two passes over the gradient.
+
+    >>> w = tg.tensor([1.0, 1.0], requires_grad=True)
+    >>> past = optim.OrthogonalToPast(capacity=4)
+    >>> sgd = optim.SGD([w], lr=1.0, transforms=[past])
+    >>> past.remember(w[:1] * 3.0)
+    >>> sgd.step([tg.ones(2)])
+    >>> w
+    Tensor([1., 0.], requires_grad=True)
     """
 
     def __init__(self, capacity: int, *, report: bool = False) -> None:

@@ -33,6 +33,12 @@ class OrthogonalToWeights(GradientTransform):
 
     Args:
         report: keep what `report` returns, which costs two passes over gradients and weights.
+
+    >>> w = tg.tensor([[2.0, 0.0]], requires_grad=True)
+    >>> sgd = optim.SGD([w], lr=1.0, transforms=[optim.OrthogonalToWeights()])
+    >>> sgd.step([tg.tensor([[3.0, 4.0]])])
+    >>> w
+    Tensor([[ 2., -5.]], requires_grad=True)
     """
 
     def __init__(self, *, report: bool = False) -> None:

@@ -21,6 +21,14 @@ class GradientTransform:
 
     An optimizer binds its transforms when it is made, and applies them in every step. Whatever
     `apply` computes stays on the device, so a step waits for nothing and can be recorded.
+
+    >>> class Halved(GradientTransform):
+    ...     def apply(self, gradient, parts):
+    ...         gradient *= 0.5
+    >>> w = tg.tensor([1.0], requires_grad=True)
+    >>> optim.SGD([w], lr=1.0, transforms=[Halved()]).step([tg.ones(1)])
+    >>> w
+    Tensor([0.5], requires_grad=True)
     """
 
     _flat: Flat | None = None
