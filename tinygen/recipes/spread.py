@@ -48,9 +48,7 @@ class _Spread(Experiment):
 
     def meet(self) -> None:
         """Begin where rank 0 does, to the last bit: other machines' logarithms may differ."""
-        state = _told(super().state_dict())
-        if team().rank:
-            super().load_state_dict(state)
+        super().load_state_dict(_told(super().state_dict()))
 
     def step(self) -> dict[str, Any]:
         """Train on this rank's rows; the results are means over the ranks, which all must read."""
