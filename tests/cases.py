@@ -233,6 +233,7 @@ ORACLES = {
         [v[:, :, 0] + v[:, :, 1] * [1, 0], (v[:, :, 1] + v[:, :, 2]) * [0, 1], 0 * v[:, :, 0],
          v[:, :, 2] * [1, 0]], 2) ** 2,
     "from_windows": lambda x: x[:, :, [[0, 0], [0, 1], [3, 1]], [0, 1]] ** 2,
+    "sum_across": lambda x: x**4,  # over one rank; over more: tests/parallel
     "inverse_std": lambda x: 1 / np.sqrt(x / 5 + 0.01),
     "inverse_std_slope": lambda g, y: -0.5 / 5 * g * y**3,
     "scale": np.multiply,

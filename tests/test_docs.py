@@ -23,7 +23,7 @@ PUBLIC = [
     "tinygen",
     *(f"tinygen.{part}" for part in (
         "nn", "nn.init", "optim", "optim.schedules", "optim.transforms", "optim.games", "data",
-        "metrics", "metrics.representation", "distributions", "tracing",
+        "metrics", "metrics.representation", "distributions", "tracing", "parallel",
     )),
     *(f"tinygen.models.{family}" for family in (
         "gan", "vae", "rbm", "multiscale", "adversarial_energy", "anomaly", "dcgan", "features",

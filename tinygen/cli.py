@@ -14,6 +14,7 @@ from .backend.numpy import keep_freed_memory
 from .commands import COMMANDS
 from .config import ConfigError
 from .data import DataError
+from .parallel.launch import LaunchError
 from .runs import RunError
 
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = options.run(options)
         sys.stdout.flush()
-    except (ConfigError, RunError, DataError, DeviceError) as error:
+    except (ConfigError, RunError, DataError, DeviceError, LaunchError) as error:
         print(f"tinygen: {_one_line(str(error))}", file=sys.stderr)
         return 2
     except MemoryError:

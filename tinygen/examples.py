@@ -305,6 +305,7 @@ OTHERS: list[tuple[str, str | None, Callable, Maker]] = [
      normal((1, 1, 4, 2))),
     # -- normalisation
     ("centre", "centre", lambda x: PRIMITIVES["centre"](x, (3, 1), None) ** 2, normal((2, 3, 4))),
+    ("sum_across", "sum_across", lambda x: PRIMITIVES["sum_across"](x * x) ** 2, normal((3, 2))),
     ("inverse_std", "inverse_std", lambda x: PRIMITIVES["inverse_std"](x, 5, 0.01),
      within(0.5, 2, (3, 1))),
     ("inverse_std_slope", "inverse_std_slope",

@@ -103,6 +103,31 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path, monkeypatch):
     assert folder.checkpoints() == []
 
 
+def test_a_signal_that_comes_while_ranks_agree_counts_in_the_next_step(tmp_path, monkeypatch):
+    """Another rank does not know of it yet: this one must neither stop alone nor forget it."""
+    asked: list[int | None] = []
+
+    def agree(number: int | None) -> int | None:
+        asked.append(number)
+        if len(asked) == 2:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return number
+
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder.create(tmp_path / "run", {})
+    with pytest.raises(runs.Stopped):
+        runs.train(
+            build("gan", save_images(Path("own.npz"))),
+            folder,
+            steps=5,
+            report_every=5,
+            checkpoint_every=5,
+            agree=agree,
+        )
+    assert asked == [None, None, signal.SIGTERM]
+    assert [path.name for path in folder.checkpoints()] == ["step-000002"]
+
+
 def test_a_process_that_is_to_ignore_signals_does(tmp_path, monkeypatch):
     """As nohup and shells without job control have it."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)

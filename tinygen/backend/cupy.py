@@ -163,6 +163,13 @@ class CupyBackend(CudaDevice, CudaBackend):
                 graphs.append(_Graph(stream.end_capture(), pool))
                 self.graphs.add(graphs[0])
 
+    def nccl(self, size: int, rank: int) -> Any:
+        """NCCL between `size` ranks, this one with this device; MPI tells them of one another."""
+        from cupyx.distributed import NCCLBackend
+
+        with self.current():
+            return NCCLBackend(size, rank, use_mpi=True)
+
     def fill_from_host(self, array: Array, values: np.ndarray) -> None:
         """Copy host values into an array; CUDA has put them aside when this returns."""
         array.set(values)

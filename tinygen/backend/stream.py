@@ -10,22 +10,33 @@ from __future__ import annotations
 __all__ = ["Stream"]
 
 WORD = 2**64 - 1
+MASK = 2**256 - 1
 
 
 class Stream:
-    """A key of two words and a counter of four (here one number), as plain integers."""
+    """A key of two words and a counter of four (here one number), as plain integers.
 
-    __slots__ = ("key", "counter")
+    Where `size` ranks share a draw, this one computes its part only: numbers `first`, ... of
+    `span`. All ranks move the counter on by the whole draw, and so stay together. A draw may be for
+    several `batches`, of each of which a rank has a part.
+    """
+
+    __slots__ = ("key", "counter", "rank", "size", "batches")
 
     def __init__(self, key: tuple[int, int], counter: int = 0) -> None:
         self.key = key
         self.counter = counter
+        self.rank, self.size, self.batches = 0, 1, 1
 
-    def take(self, blocks: int) -> tuple[int, ...]:
-        """The counter's words, lowest first; then move it on by so many blocks."""
+    def span(self, count: int) -> tuple[int, int]:
+        """Where this rank's `count` numbers begin in the draw of all ranks, and how many it has."""
+        return self.rank * count, self.size * count
+
+    def take(self, blocks: int, skipped: int = 0) -> tuple[int, ...]:
+        """The words, lowest first, of the counter `skipped` blocks ahead; then move on `blocks`."""
         start = self.counter
-        self.counter = (start + blocks) & (2**256 - 1)
-        return words_of(start)
+        self.counter = (start + blocks) & MASK
+        return words_of((start + skipped) & MASK)
 
 
 def words_of(counter: int) -> tuple[int, ...]:

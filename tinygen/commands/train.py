@@ -10,11 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import recipes, runs
-from ..backend import backend_for
 from ..config import ConfigError
 from ..data import LOADERS
+from ..parallel import joined, team
+from ..parallel.launch import together
+from ..parallel.team import ALONE
 from .evaluate import can_be_evaluated, write_evaluation
-from .gpu_memory import add_option, limit_gpu_memory
+from .gpu_memory import add_option
+from .ranks import built, held
 from .restore import check_data
 from .settings import Asked, asked, begun, continued
 
@@ -25,8 +28,8 @@ def add(commands: Any) -> None:
         "train", help="run a recipe into a new folder, or go on with a run",
         epilog="Examples: tinygen train gan --data mnist --steps 30000 --set lr=5e-4. After a "
         "kill or a power cut: tinygen train --resume runs/gan-mnist-1, which ends as if nothing "
-        "had happened, to the last bit. The same run again: tinygen train --config "
-        "runs/gan-mnist-1/config.json.",
+        "had happened, to the last bit. On four processes: mpiexec -n 4 tinygen train gan. The "
+        "same run again: tinygen train --config runs/gan-mnist-1/config.json.",
     )  # fmt: skip
     train.add_argument(
         "recipe", nargs="?", help=", ".join(recipes.RECIPES) + "; see `tinygen recipes`"
@@ -67,49 +70,54 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train, evaluate, and say where everything is; returns the exit code."""
-    wish = asked(options)
-    if options.tensorboard:
-        runs.summary_writer()  # before there is a folder
-    if options.resume is None:
-        return _begin(wish, options)
-    if options.out is not None:
-        raise ConfigError("--resume goes on in the run's own folder: leave --out out.")
-    return _continue(wish, options)
+    with together():
+        wish = asked(options)
+        if options.tensorboard:
+            runs.summary_writer()  # before there is a folder
+        if options.resume is None:
+            return _begin(wish, options)
+        if options.out is not None:
+            raise ConfigError("--resume goes on in the run's own folder: leave --out out.")
+        return _continue(wish, options)
 
 
 def _begin(wish: Asked, options: argparse.Namespace) -> int:
     recipe, config = begun(wish)
-    backend_for(config.device).make_current()
-    limit_gpu_memory(options.gpu_memory_limit, config.device)
-    experiment = recipe.build(config)
-    _capture(experiment, config)
-    folder = _new_folder(options.out, recipe, config)
-    with folder.taken():
-        _remember_data(folder, experiment)
-        print(f"{recipe.name}: {experiment.data.describe()}; into {folder.path}", file=sys.stderr)
-        return _train(folder, config, experiment, runs.Progress(), options.tensorboard)
+    with built(recipe, config, options.gpu_memory_limit) as experiment:
+        _capture(experiment, config)
+        folder = runs.shared(lambda: _new_folder(options.out, recipe, config))
+        with held(folder):
+            _remember_data(folder, experiment)
+            print(
+                f"{recipe.name}: {experiment.data.describe()}; into {folder.path}", file=sys.stderr
+            )
+            return _train(folder, config, experiment, runs.Progress(), options.tensorboard)
 
 
 def _continue(wish: Asked, options: argparse.Namespace) -> int:
-    folder = runs.RunFolder.open(options.resume)
-    with folder.taken():
+    folder = runs.shared(lambda: runs.RunFolder.open(options.resume))
+    with held(folder):
         recipe, config, changed = continued(folder, wish)
-        backend_for(config.device).make_current()
-        limit_gpu_memory(options.gpu_memory_limit, config.device)
-        experiment = recipe.build(config)
-        check_data(folder, experiment)
-        _capture(experiment, config)
-        progress = runs.resume(experiment, folder, config.keep)
-        print(f"{recipe.name}: {experiment.data.describe()}; in {folder.path}", file=sys.stderr)
-        if progress.step >= config.steps:
-            print(f"{folder.path} is already at step {progress.step}; --steps N goes on to step N.")
-            if not (folder.path / f"evaluation/step-{progress.step:06d}.json").exists():
-                _finish(folder, experiment, progress.step, config.seed)
-            return 0
-        _remember_data(folder, experiment)
-        folder.record_resumption(progress.step, changed, recipes.as_dict(recipe, config))
-        print(f"step {progress.step}/{config.steps}  resumed", file=sys.stderr)
-        return _train(folder, config, experiment, progress, options.tensorboard)
+        with built(recipe, config, options.gpu_memory_limit) as experiment:
+            check_data(folder, experiment)
+            _capture(experiment, config)
+            progress = runs.resume(experiment, folder, config.keep)
+            print(f"{recipe.name}: {experiment.data.describe()}; in {folder.path}", file=sys.stderr)
+            if progress.step >= config.steps:
+                return _nothing_left(folder, config, experiment, progress.step)
+            _remember_data(folder, experiment)
+            folder.record_resumption(progress.step, changed, recipes.as_dict(recipe, config))
+            print(f"step {progress.step}/{config.steps}  resumed", file=sys.stderr)
+            return _train(folder, config, experiment, progress, options.tensorboard)
+
+
+def _nothing_left(
+    folder: runs.RunFolder, config: recipes.RunConfig, experiment: recipes.Experiment, step: int
+) -> int:
+    print(f"{folder.path} is already at step {step}; --steps N goes on to step N.")
+    if not (folder.path / f"evaluation/step-{step:06d}.json").exists():
+        _finish(folder, experiment, step, config.seed)
+    return 0
 
 
 def _train(
@@ -120,7 +128,8 @@ def _train(
     tensorboard: bool,
 ) -> int:
     start, before = progress.step, progress.seconds
-    events = runs.event_writer(folder.path, start) if tensorboard else nullcontext()
+    writes = tensorboard and team().rank == 0
+    events = runs.event_writer(folder.path, start) if writes else nullcontext()
     try:
         with events as also_report:
             runs.train(
@@ -134,6 +143,7 @@ def _train(
                 on_nonfinite=config.on_nonfinite,
                 progress=progress,
                 also_report=also_report,
+                agree=team().agree,
             )
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_standing(folder)) from None
@@ -162,7 +172,13 @@ def _capture(experiment: recipes.Experiment, config: recipes.RunConfig) -> None:
 
 
 def _finish(folder: runs.RunFolder, experiment: recipes.Experiment, step: int, seed: int) -> None:
-    """Evaluate what was trained, and say where it can be seen."""
+    """Evaluate what was trained, and say where it can be seen: of several ranks, rank 0 does."""
+    if team().rank == 0:
+        with joined(ALONE):
+            _evaluate(folder, experiment, step, seed)
+
+
+def _evaluate(folder: runs.RunFolder, experiment: recipes.Experiment, step: int, seed: int) -> None:
     if experiment.verdict:
         print(f"Verdict: {experiment.verdict}.")
     if can_be_evaluated(experiment):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..parallel import team
 from ..random import Generator
 from .errors import DataError
 
@@ -22,8 +23,9 @@ class BatchLoader:
 
     arrays: any number of arrays of one length N, as (images, labels). rng: the loader's own;
     nothing else may draw from it, or a resumed run would differ. shuffle: False keeps the order.
-    drop_last: False ends an epoch with the shorter batch that is left over. Raises DataError when
-    the lengths differ, or batch_size is not in 1..N.
+    drop_last: False ends an epoch with the shorter batch that is left over. Where several ranks
+    train together all draw the same order, and each gets its rows of every batch. Raises DataError
+    when the lengths differ, or batch_size is not in 1..N.
 
     >>> x, labels = np.zeros((10, 4)), np.arange(10)
     >>> [batch[1].shape for batch in BatchLoader((x, labels), 4, rng, drop_last=False)]
@@ -70,7 +72,8 @@ class BatchLoader:
             self._order = self._draw_order()
         rows = self._order[self._position : self._position + self.batch_size]
         self._position += len(rows)
-        return tuple(array.take(rows, axis=0) for array in self.arrays)
+        mine = team().part(rows)
+        return tuple(array.take(mine, axis=0) for array in self.arrays)
 
     def state_dict(self) -> dict[str, Any]:
         """Where the loader stands: epoch, examples drawn in it, and the rng as the epoch began."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import ops
 from ..backend import BACKEND_OF, backend_for
+from ..parallel import team
 from ..tensor import Tensor, note_write
 from .module import Module
 
@@ -60,14 +61,15 @@ class _BatchNorm(_Affine):
         mean, var = self.running_mean, self.running_var
         if not self.training and mean is not None and var is not None:
             return ops.batch_norm_with(x, mean, var, self.weight, self.bias, self.eps)
-        count = x.shape[0] * math.prod(x.shape[2:])
+        count = x.shape[0] * math.prod(x.shape[2:]) * team().size
         if count < 2:
             raise ValueError(
                 f"{self!r}: needs more than one value per channel to take a mean of, the input "
                 f"{x.shape} has {count}; use a larger batch, or, to use a trained model, call "
                 "model.eval() before model(x)."
             )
-        y, batch_mean, squares = ops.batch_norm(x, self.weight, self.bias, self.eps)
+        normalise = ops.batch_norm if team().size == 1 else ops.batch_norm_across
+        y, batch_mean, squares = normalise(x, self.weight, self.bias, self.eps)
         if self.training and mean is not None:
             self._track(batch_mean, squares, count)
         return y
@@ -95,7 +97,8 @@ class BatchNorm2d(_BatchNorm):
     algorithms 1 and 2. In training, mean and (biased) variance are the batch's, gradients flow
     through both, and running_mean and the (unbiased) running_var move by `momentum` towards them;
     in evaluation the running ones are used and the layer is linear. Each training-mode call
-    counts as a batch, also one made again for `checkpoint` or under `no_grad`.
+    counts as a batch, also one made again for `checkpoint` or under `no_grad`. Where several ranks
+    train together, the batch is that of all of them.
 
     Args:
         momentum: weight of the newest batch (1 minus what the article would call momentum); None

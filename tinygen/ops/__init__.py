@@ -5,6 +5,7 @@ Read `arithmetic.py` first, then `elementwise.py`, `reductions.py`, `shape.py` a
 """
 
 from . import methods as methods
+from .across import batch_norm_across, mean_across, std_across
 from .arithmetic import (
     add, clip, divide, equal, floor_divide, greater, greater_equal, less, less_equal, logical_and,
     logical_not, logical_or, maximum, minimum, multiply, negative, not_equal, power, subtract, where,
@@ -54,7 +55,7 @@ round = round_
 __all__ = [
     "abs", "absolute", "adaptive_avg_pool2d", "adaptive_max_pool2d", "add", "arccos", "arcsin",
     "arctan", "argmax", "argmin", "astype", "avg_pool1d", "avg_pool2d", "batch_norm",
-    "batch_norm_with", "bce_with_logits", "bce_with_logits_reference", "bernoulli_log_prob", "bernoulli_log_prob_reference", "broadcast_to", "ceil",
+    "batch_norm_across", "batch_norm_with", "bce_with_logits", "bce_with_logits_reference", "bernoulli_log_prob", "bernoulli_log_prob_reference", "broadcast_to", "ceil",
     "cholesky", "clip", "concatenate", "conv1d", "conv2d", "conv_transpose1d", "conv_transpose2d",
     "cos", "cosh", "cumsum", "diagonal", "divide", "dot", "einsum", "elu", "equal", "erf", "exp",
     "expand_dims", "expm1", "flip", "floor", "floor_divide", "gelu", "getitem", "global_avg_pool2d",
@@ -62,14 +63,14 @@ __all__ = [
     "layer_norm", "leaky_relu", "less", "less_equal", "linear", "linear_reference",
     "linear_relu", "linear_relu_reference", "log", "log1p",
     "log_softmax", "logdet", "logical_and", "logical_not", "logical_or", "logsumexp", "matmul",
-    "max", "max_pool1d", "max_pool2d", "maximum", "mean", "min", "minimum", "mse", "mse_reference",
+    "max", "max_pool1d", "max_pool2d", "maximum", "mean", "mean_across", "min", "minimum", "mse", "mse_reference",
     "multiply", "negative", "norm", "normal_kl", "normal_kl_reference", "not_equal", "one_hot", "ones_like", "outer", "pad", "pad2d",
     "pixel_norm", "pixel_shuffle", "pixel_unshuffle", "power", "prod", "qr", "reciprocal", "relu",
     "reparameterised", "reparameterised_reference",
     "repeat", "reshape", "resize_bilinear2d", "round", "scaled_dot_product_attention",
     "scatter_add", "sigmoid", "sign", "silu", "sin", "sinh", "softmax", "softmax_cross_entropy",
     "softmax_cross_entropy_reference", "softplus", "solve", "split", "sqrt", "square", "squeeze",
-    "stack", "std", "subtract", "sum", "sum_to", "swapaxes", "take", "tan", "tanh", "tensordot",
+    "stack", "std", "std_across", "subtract", "sum", "sum_to", "swapaxes", "take", "tan", "tanh", "tensordot",
     "trace", "transpose", "tril", "triu", "upsample_bilinear2d", "upsample_nearest2d", "var",
     "where", "zeros_like",
 ]

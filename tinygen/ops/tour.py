@@ -287,6 +287,13 @@ Tensor([[[[1.  , 1.25, 1.75, 2.  ]]]])
 >>> tg.batch_norm_with(tg.tensor([[1.0], [3.0]]), tg.zeros(1), tg.ones(1), tg.ones(1), tg.zeros(1))
 Tensor([[1.],
         [3.]])
+>>> tg.batch_norm_across(tg.tensor([[1.0], [3.0]]), None, None)
+(Tensor([[-1.],
+        [ 1.]]), array([2.], dtype=float32), array([2.], dtype=float32))
+>>> tg.mean_across(tg.tensor([1.0, 3.0]))
+Tensor([1., 3.])
+>>> tg.std_across(tg.tensor([1.0, 3.0]))
+Tensor(1.)
 >>> tg.layer_norm(tg.tensor([[1.0, 3.0], [0.0, 8.0]]))
 Tensor([[-1.,  1.],
         [-1.,  1.]])

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..backend import Array, host
+from ..parallel import team
 from ..state import check_state
 from ..tensor import Tensor, note_write
 from .flat import checked, pack
@@ -120,6 +121,9 @@ class Optimizer:
             if p._data is not view or type(g) is not kind or g.shape != target.shape:
                 raise self._refusal(arrays)
             target[...] = g
+        # Before anything looks at the gradient: a projection that keeps its length is not linear,
+        # so the mean of projected gradients is not the projected gradient of the whole batch.
+        team().average(self._gradient)
         if _guard is not None and not _guard(self, self._gradient):
             return
         for transform in self.transforms:

@@ -20,6 +20,7 @@ from typing import Any
 
 from ..autograd import grad
 from ..backend import Array, Backend
+from ..parallel import team
 from ..random import Generator
 from ..tensor import Tensor
 from .flat import Layout
@@ -109,6 +110,7 @@ class Surgery:
     def _joined(self, layout: Layout, stacked: Array) -> list[Tensor]:
         """The sum of the gradients after surgery; `stacked` holds them as rows."""
         backend: Any = layout.backend
+        team().average(stacked)  # conflicts are those of the whole batch's gradients
         products = backend.gram(stacked)
         # Only where a gradient is 0 is there less, and then its products are 0 too.
         squares = backend.maximum(backend.diagonal(products), backend.least(stacked))
@@ -168,7 +170,7 @@ class GradientSurgery(Surgery):
         self.rng = rng
 
     def _turns(self, backend: Backend, tasks: int, dtype: Any) -> list[Array]:
-        u = self.rng.uniform((tasks, tasks))
+        u = self.rng.whole().uniform((tasks, tasks))
         rank = backend.sum((u[:, :, None] > u[:, None, :]).astype(dtype), 2)
         others = 1.0 - backend.eye(tasks, dtype=dtype)
         return [others * (rank == turn).astype(dtype) for turn in range(tasks)]

@@ -26,6 +26,7 @@ from . import (
 )
 from .recipe import Experiment, Recipe, RunConfig, Score
 from .size import check_size
+from .spread import spread
 
 __all__ = [
     "RECIPES",
@@ -38,6 +39,7 @@ __all__ = [
     "from_dict",
     "resolve",
     "settings_of",
+    "spread",
 ]
 
 RECIPES = {

@@ -6,6 +6,7 @@ from .files import RunError, TakenError, explained, npz_bytes, write_file
 from .folder import RunFolder
 from .loop import growing_steps, resume, train
 from .progress import Progress
+from .ranks import shared
 from .signals import Stopped
 from .tensorboard import event_writer, summary_writer
 
@@ -23,6 +24,7 @@ __all__ = [
     "growing_steps",
     "npz_bytes",
     "resume",
+    "shared",
     "summary_writer",
     "train",
     "write_file",

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CheckpointError", "as_json", "pack", "score_of", "unpack"]
+__all__ = ["CheckpointError", "as_json", "pack", "restored", "score_of", "unpack"]
 
 SCHEMA = 2
 """The format; a reader refuses others."""
@@ -42,11 +42,19 @@ def pack(step: int, state: dict[str, Any], score: float | None = None) -> dict[s
 
 def unpack(folder: Path) -> tuple[int, dict[str, Any]]:
     """Step and state; raises CheckpointError, or OSError where the files cannot be read."""
+    text = (folder / "state.json").read_bytes()
+    return restored(text, (folder / "arrays.safetensors").read_bytes())
+
+
+def restored(text: bytes, content: bytes) -> tuple[int, dict[str, Any]]:
+    """Step and state from the contents of state.json and arrays.safetensors.
+
+    Raises:
+        CheckpointError: they are not what `pack` gave.
+    """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    text = (folder / "state.json").read_bytes()
-    content = (folder / "arrays.safetensors").read_bytes()
     try:
         index = json.loads(text)
         if index["schema"] != SCHEMA:

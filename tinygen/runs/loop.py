@@ -64,6 +64,7 @@ def train(
     on_nonfinite: str = "stop",
     progress: Progress | None = None,
     also_report: Callable[[int, dict[str, float]], None] | None = None,
+    agree: Callable[[int | None], int | None] = lambda signal: signal,
 ) -> Progress:
     """Train until `steps` steps are done, and return where the run then stands.
 
@@ -75,6 +76,8 @@ def train(
         on_nonfinite: "stop", or "skip" to leave out updates by gradients that are not finite.
         progress: where the run stands, from `resume`; None for its beginning.
         also_report: given the step and the numbers of each line of metrics.jsonl.
+        agree: told before each step which signal came, if one did; says which one counts. Several
+            processes that train together must stop after the same step.
 
     Raises:
         RunError: the disk is full, or numbers that are not finite came up; earlier checkpoints
@@ -84,7 +87,7 @@ def train(
     """
     loop = _Loop(
         run, folder, steps, report_every, checkpoint_every, keep, draw_at,
-        on_nonfinite == "skip", progress or Progress(), also_report,
+        on_nonfinite == "skip", progress or Progress(), also_report, agree,
     )  # fmt: skip
     return loop.run_to_the_end()
 
@@ -131,9 +134,11 @@ class _Loop:
     skips: bool
     progress: Progress
     also_report: Callable[[int, dict[str, float]], None] | None
+    agree: Callable[[int | None], int | None]
 
     def __post_init__(self) -> None:
         self.stop = StopRequest()
+        self.ending: int | None = None
         self.results: Mapping[str, Any] = {}
         self.remarked = ""
         self.saved: int | None = None
@@ -149,15 +154,15 @@ class _Loop:
             np.errstate(all="ignore"),
             self._guarding(),
         ):
-            while self.progress.step < self.steps and self.stop.signal is None:
+            while not self._asked_to_stop() and self.progress.step < self.steps:
                 self.results = self.run.step()
                 self.progress.step += 1
                 self._after_step(show)
-            if self.stop.signal is not None:
+            if self.ending is not None:
                 if self.saved != self.progress.step:
                     self._check(self._losses())
                     self._save(None)
-                raise Stopped(self.stop.signal)
+                raise Stopped(self.ending)
         self.progress.seconds = self._elapsed()
         return self.progress
 
@@ -236,6 +241,9 @@ class _Loop:
             file=sys.stderr, flush=True,
         )  # fmt: skip
         steps = range(first, last + 1)
-        return repeat_watched(
-            self.run, self.run.trainer, steps, deep, given_up=lambda: self.stop.signal is not None
-        )
+        return repeat_watched(self.run, self.run.trainer, steps, deep, given_up=self._asked_to_stop)
+
+    def _asked_to_stop(self) -> bool:
+        # A signal that comes while the ranks agree counts next time: only this one knows of it.
+        self.ending = self.agree(self.stop.signal)
+        return self.ending is not None

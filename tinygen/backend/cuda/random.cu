@@ -51,12 +51,21 @@ __device__ Real uniform_of(const Block& block, int k)
     return (Real)(half >> 8) * (Real)0x1p-24f;
 }
 
-KERNEL uniform(Real* out, Index n, double low, double width, STREAM)
+// Numbers first, ..., first + n - 1 of a draw, `per` to a block: a thread takes block first / per + j,
+// number k of which is out[i]. Several ranks share a draw, each from its own `first`.
+#define FOR_EACH_BLOCK(j, first, n, per)                                                    \
+    FOR_EACH(j, ((first) + (n) + (per) - 1) / (per) - (first) / (per))
+
+#define FOR_EACH_NUMBER(i, k, j, first, n, per)                                             \
+    for (Index k = 0, i = (j) * (per) - (first) % (per); k < (per); k++, i++)               \
+        if (0 <= i && i < (n))
+
+KERNEL uniform(Real* out, Index n, Index first, double low, double width, STREAM)
 {
-    FOR_EACH(i, (n + PER_BLOCK - 1) / PER_BLOCK) {
-        const Block block = STREAM_BLOCK(i);
-        for (Index k = 0; k < PER_BLOCK && i * PER_BLOCK + k < n; k++)
-            out[i * PER_BLOCK + k] = uniform_of(block, k) * (Real)width + (Real)low;
+    FOR_EACH_BLOCK(j, first, n, PER_BLOCK) {
+        const Block block = STREAM_BLOCK(first / PER_BLOCK + j);
+        FOR_EACH_NUMBER(i, k, j, first, n, PER_BLOCK)
+            out[i] = uniform_of(block, k) * (Real)width + (Real)low;
     }
 }
 
@@ -72,24 +81,23 @@ KERNEL box_muller(Real* rows, Index half, double mean, double std)
 }
 
 // Ones with probability p[i], or, where x holds log-odds, sigmoid(x[i]); else zeros.
-KERNEL bernoulli(Real* out, const Real* x, Index n, Index log_odds, STREAM)
+KERNEL bernoulli(Real* out, const Real* x, Index n, Index first, Index log_odds, STREAM)
 {
-    FOR_EACH(i, (n + PER_BLOCK - 1) / PER_BLOCK) {
-        const Block block = STREAM_BLOCK(i);
-        for (Index k = 0; k < PER_BLOCK && i * PER_BLOCK + k < n; k++) {
-            const Real value = x[i * PER_BLOCK + k];
-            const Real p = log_odds ? (Real)1 / ((Real)1 + exp(-value)) : value;
-            out[i * PER_BLOCK + k] = uniform_of(block, k) < p;
+    FOR_EACH_BLOCK(j, first, n, PER_BLOCK) {
+        const Block block = STREAM_BLOCK(first / PER_BLOCK + j);
+        FOR_EACH_NUMBER(i, k, j, first, n, PER_BLOCK) {
+            const Real p = log_odds ? (Real)1 / ((Real)1 + exp(-x[i])) : x[i];
+            out[i] = uniform_of(block, k) < p;
         }
     }
 }
 
 // Integers low, ..., low + count - 1: the upper word of (random word) x count.
-KERNEL integers(Index* out, Index n, Index low, Word count, STREAM)
+KERNEL integers(Index* out, Index n, Index first, Index low, Word count, STREAM)
 {
-    FOR_EACH(i, (n + 3) / 4) {
-        const Block block = STREAM_BLOCK(i);
-        for (Index k = 0; k < 4 && i * 4 + k < n; k++)
-            out[i * 4 + k] = low + (Index)__umul64hi(block.words[k], count);
+    FOR_EACH_BLOCK(j, first, n, 4) {
+        const Block block = STREAM_BLOCK(first / 4 + j);
+        FOR_EACH_NUMBER(i, k, j, first, n, 4)
+            out[i] = low + (Index)__umul64hi(block.words[k], count);
     }
 }

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import nn
-from ...ops import mean, sum
+from ...ops import mean, mean_across, sum
 from ...optim import HistoricalAverage, orthogonal_penalty
 from ...primitive import no_grad
 from ...tensor import Tensor
@@ -78,7 +78,8 @@ class FeatureMatching(Extra):
         """Of the batch in G's turn."""
         with no_grad():
             wanted = mean(self._features(seen.real), 0)
-        return self.weight * sum((mean(self._features(seen.fake), 0) - wanted) ** 2)
+        apart = mean(self._features(seen.fake), 0) - wanted
+        return self.weight * sum(mean_across(apart) ** 2)
 
 
 class Orthogonality(Extra):

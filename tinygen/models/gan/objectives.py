@@ -18,7 +18,7 @@ article puts the sigmoid into D and takes logarithms of it: the same function, u
 from __future__ import annotations
 
 from ...backend import Array
-from ...ops import bce_with_logits, maximum, mean, softplus
+from ...ops import bce_with_logits, maximum, mean, mean_across, softplus
 from ...tensor import Tensor
 
 __all__ = [
@@ -162,7 +162,8 @@ class RelativisticAverage(Objective):
 
     @staticmethod
     def _difference(more: Tensor, less: Tensor) -> Tensor:
-        return mean(softplus(mean(less) - more)) + mean(softplus(less - mean(more)))
+        of_less, of_more = mean_across(mean(less)), mean_across(mean(more))
+        return mean(softplus(of_less - more)) + mean(softplus(less - of_more))
 
 
 class Relativistic(Objective):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ...backend import Array
 from ...ops import mean
 from ...optim import OrthogonalToPast
+from ...parallel import team
 from ...primitive import no_grad
 from ...tensor import Tensor
 
@@ -50,7 +51,9 @@ class OrthogonalToOldFakes(OrthogonalToPast):
         with no_grad():
             fake = trainer.generator(Tensor(trainer.noise(n)), *conditions)
         logits = trainer._critic(conditions)(fake)
-        self.remember(mean(logits).reshape(1))
+        direction = self._gradients(mean(logits).reshape(1))
+        team().average(direction)  # of all ranks' fakes one mean
+        self.keep(direction)
 
 
 def look_back(trainer: GANTrainer, n: int, conditions: tuple[Array, ...]) -> None:

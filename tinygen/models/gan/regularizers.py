@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ...autograd import grad
 from ...backend import Array
-from ...ops import maximum, mean, sqrt, sum
+from ...ops import maximum, mean, sqrt, std_across, sum
 from ...random import Generator
 from ...tensor import Tensor
 from .rounds import Round
@@ -137,7 +137,7 @@ class DRAGAN(Regularizer):
     def __call__(self, critic: Critic, real: Array, fake: Array, rng: Generator) -> Tensor:
         """At one noisy copy of each real example."""
         noise = rng.normal(real.shape, dtype=real.dtype)
-        around = real + (self.spread * real.std()) * noise
+        around = real + (self.spread * std_across(real)) * noise
         return self.weight * _off_one(slope(critic, around))
 
 

@@ -261,7 +261,8 @@ class GANTrainer:
     def _of_both(self, layers: Callable[[Tensor], Tensor], seen: Round) -> Tensor:
         """What layers say of real examples, then of generated ones: (2N, ...)."""
         if self.one_batch:
-            return layers(self.blurred(concatenate([seen.real, seen.fake])))
+            with self.rng.stacked(2):  # whatever is drawn, it is for both kinds
+                return layers(self.blurred(concatenate([seen.real, seen.fake])))
         return concatenate([layers(self.blurred(x)) for x in (seen.real, seen.fake)])
 
     def _round(self, real: Array, conditions: tuple[Array, ...]) -> Round:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ... import nn
 from ...autograd import grad
+from ...ops import mean_across
 from ...optim import Adam, UnrolledAdam
 from ...tensor import Tensor
 from .rounds import Round, total
@@ -55,6 +56,7 @@ class UnrolledGANTrainer(GANTrainer):
         for _ in range(self.unroll):
             with self.discriminator.substituted(ahead.weights):
                 loss = total(self.discriminator_terms(seen))
-            ahead.step(grad(loss, ahead.weights, create_graph=True))
+            slopes = grad(loss, ahead.weights, create_graph=True)
+            ahead.step([mean_across(slope) for slope in slopes])
         with self.discriminator.substituted(ahead.weights):
             return super().generator_terms(seen)

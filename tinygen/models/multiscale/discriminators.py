@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ... import nn
-from ...ops import concatenate, mean
+from ...ops import concatenate, mean, mean_across
 from ...primitive import no_grad
 from ...random import Generator
 from ...tensor import Tensor
@@ -100,7 +100,7 @@ def _apart(made: Sequence[Sequence[Any]], wanted: Sequence[Sequence[Any]]) -> Te
         for of_made, of_wanted in zip(made, wanted, strict=True)
         for a, b in zip(of_made[:-1], of_wanted[:-1], strict=True)
     ]
-    parts = [mean((mean(a, 0) - mean(b, 0)) ** 2) for a, b in pairs]
+    parts = [mean(mean_across(mean(a, 0) - mean(b, 0)) ** 2) for a, b in pairs]
     total = parts[0]
     for part in parts[1:]:
         total = total + part

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...backend import Array, host
 from ...ops import exp
+from ...parallel import team
 from ...random import Generator
 from .enumeration import all_states, log_weights
 from .gibbs import alone, at_least, gibbs, swap_neighbours, tempered_sweep
@@ -104,17 +105,33 @@ class ContrastiveDivergence(NegativeSampler):
 
 
 class _Chains(NegativeSampler):
-    """Samplers that keep an array of states under a name."""
+    """Samplers that keep an array of states under a name.
+
+    Where several ranks train together each keeps its part of the chains; a state has all of them,
+    so that another number of ranks can go on with them.
+    """
 
     array: Array | None = None
+    rungs = 1
+    """Rows of the array are first the chains of one temperature, then those of the next."""
 
     def state_dict(self) -> dict[str, Any]:
-        """The chains' states."""
-        return {} if self.array is None else {"chains": np.array(host(self.array))}
+        """The chains' states, of all ranks."""
+        if self.array is None:
+            return {}
+        mine = np.array(host(self.array))
+        return {"chains": team().gather(self._by_rung(mine), 1).reshape(-1, mine.shape[1])}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Put the chains where they were, on the device at the next draw."""
-        self.array = np.array(state["chains"]) if "chains" in state else None
+        self.array = None
+        if "chains" in state:
+            mine = team().part(self._by_rung(np.array(state["chains"])), 1)
+            self.array = np.array(mine.reshape(-1, mine.shape[2]))
+
+    def _by_rung(self, states: np.ndarray) -> np.ndarray:
+        """(rungs, chains, n)."""
+        return states.reshape(self.rungs, -1, states.shape[1])
 
     def _keep(self, states: Array) -> None:
         """Write the states where the last ones are: a recorded step reads them there."""
@@ -153,7 +170,7 @@ class PersistentChains(_Chains):
         """The chains' states, k steps later."""
         hidden = self._placed(rbm)
         if hidden is None:
-            v = alone(rbm.visible, self.chains, rng)
+            v = alone(rbm.visible, team().share(self.chains, "chains"), rng)
             hidden = rbm.hidden.sample(rbm.hidden_input(v), rng)
         visible, inputs = gibbs(rbm, hidden, self.k, rng)
         self._keep(rbm.hidden.sample(inputs, rng))
@@ -189,7 +206,7 @@ class FastPersistentChains(_Chains):
         driven = self._driven(rbm)
         visible = self._placed(rbm)
         if visible is None:
-            visible = alone(rbm.visible, self.chains, rng)
+            visible = alone(rbm.visible, team().share(self.chains, "chains"), rng)
         hidden = rbm.hidden.sample(driven.hidden_input(visible), rng)
         visible = driven.visible.sample(driven.visible_input(hidden), rng)
         self._keep(visible)
@@ -257,7 +274,7 @@ class TemperedChains(_Chains):
 
     def __init__(self, chains: int = 100, temperatures: int = 10, k: int = 1) -> None:
         self.chains = at_least("TemperedChains", "chains", chains, 1)
-        self.temperatures = at_least("TemperedChains", "temperatures", temperatures, 2)
+        self.rungs = at_least("TemperedChains", "temperatures", temperatures, 2)
         self.k = at_least("TemperedChains", "k", k, 1)
 
     def draw(self, rbm: RBM, data: Particles, rng: Generator) -> Particles:
@@ -265,30 +282,33 @@ class TemperedChains(_Chains):
         rbm.require_likelihood("TemperedChains")
         base = rbm.visible.mapped(lambda p: 0.0 * p)
         v = self._placed(rbm)
-        if v is None:
-            v = alone(base, self.temperatures * self.chains, rng)
+        chains = team().share(self.chains, "chains")
         xp = rbm.visible.xp
-        rungs = xp.arange(self.temperatures).astype(v.dtype) / (self.temperatures - 1)
-        beta = xp.repeat(rungs, self.chains).reshape(-1, 1)
-        for _ in range(self.k):
-            v, h = tempered_sweep(rbm, v, beta, base, rng)
-            slope = rbm.energy(v, h) - base.self_energy(v)
-            self._exchange(v, slope, rng)
+        rungs = xp.arange(self.rungs).astype(rbm.weight.dtype) / (self.rungs - 1)
+        beta = xp.repeat(rungs, chains).reshape(-1, 1)
+        with rng.stacked(self.rungs):
+            if v is None:
+                v = alone(base, self.rungs * chains, rng)
+            for _ in range(self.k):
+                v, h = tempered_sweep(rbm, v, beta, base, rng)
+                slope = rbm.energy(v, h) - base.self_energy(v)
+                self._exchange(v, slope, rng)
         self._keep(v)
-        coldest = v[-self.chains :].copy()
+        coldest = v[-chains:].copy()
         return Particles(coldest, rbm.hidden_input(coldest))
 
     def _exchange(self, v: Array, slope: Array, rng: Generator) -> None:
         """Both rounds of exchanges; slope (N,) is the derivative of the energy in beta."""
-        by_rung = v.reshape(self.temperatures, self.chains, -1)
-        slopes = slope.reshape(self.temperatures, self.chains)
+        by_rung = v.reshape(self.rungs, -1, v.shape[1])
+        slopes = slope.reshape(self.rungs, -1)
         for first in (0, 1):
-            pairs = (self.temperatures - first) // 2
+            pairs = (self.rungs - first) // 2
             if pairs:
                 part = slice(first, first + 2 * pairs)
                 states = [a[part].reshape(pairs, 2, *a.shape[1:]) for a in (by_rung, slopes)]
-                gain = (states[1][:, 1] - states[1][:, 0]) / (self.temperatures - 1)
-                swap_neighbours(states, gain, rng)
+                gain = (states[1][:, 1] - states[1][:, 0]) / (self.rungs - 1)
+                with rng.stacked(pairs):
+                    swap_neighbours(states, gain, rng)
 
 
 class Exact(NegativeSampler):

@@ -21,6 +21,7 @@ from ... import optim
 from ...backend import BACKEND_OF, Array, host
 from ...data import DataError
 from ...ops import sum
+from ...parallel import team
 from ...random import Generator
 from ...replay import Replay
 from ...state import check_state
@@ -239,6 +240,8 @@ def _free_energy_gap(rbm: RBM, batch: Array, model: Particles) -> Array:
 
 
 def _approach(average: Array, rows: Array, rate: float) -> None:
-    """Move an average (n,) towards the mean of rows (N, n), in place."""
+    """Move an average (n,) towards the mean of rows (N, n) of all ranks, in place."""
+    step = (rate / len(rows)) * BACKEND_OF[type(rows)].column_sum(rows)
+    team().average(step)
     average *= 1.0 - rate
-    average += (rate / len(rows)) * BACKEND_OF[type(rows)].column_sum(rows)
+    average += step

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from ...autograd import grad
 from ...backend import Array
 from ...distributions import Normal, StandardNormal
-from ...ops import expand_dims, logsumexp, maximum, softmax, sum
+from ...ops import expand_dims, logsumexp, maximum, mean_across, softmax, sum
 from ...random import Generator
 from ...tensor import Tensor
 from .model import VAE
@@ -96,7 +96,7 @@ def negative_elbo(
     by_component = sum(q.kl_by_component(PRIOR), 0) * (1.0 / n)
     kl = sum(by_component)
     reconstruction = sum(log_p) * (-1.0 / (n * samples))
-    paid = sum(maximum(by_component, free_bits)) if free_bits else kl
+    paid = sum(maximum(mean_across(by_component), free_bits)) if free_bits else kl
     loss = reconstruction + (paid if isinstance(beta, float) and beta == 1.0 else paid * beta)
     return Terms(loss, _shown(reconstruction, kl, reconstruction + kl))
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ... import optim
 from ...backend import Array, host
+from ...parallel import team
 from ...random import Generator
 from ...tensor import Tensor
 from ..when_read import WhenRead
@@ -191,11 +192,11 @@ class VAETrainer(LatentTrainer):
             return host(self.decode(self.encode(batch, labels), labels).data)
 
     def latents(self, batch: Array, labels: Array | None = None) -> Latents:
-        """What each component of z carries of these examples (N, D)."""
+        """What each component of z carries of these examples (N, D), with those of other ranks."""
         with self.evaluating():
             q = self.model.posterior(Tensor(batch), labels)
-            kl = host(q.kl_by_component(PRIOR).data)
-            return Latents(kl.mean(0), host(q.mean.data).var(0))
+            kl, mean = (np.array(host(x.data)) for x in (q.kl_by_component(PRIOR), q.mean))
+            return Latents(team().gather(kl).mean(0), team().gather(mean).var(0))
 
     def _count_active(self, batch: Array, labels: Array | None) -> int:
         """How many components are active on a batch; warns, once, where all have collapsed."""

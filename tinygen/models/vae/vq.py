@@ -26,6 +26,7 @@ from ...ops import (
     matmul,
     maximum,
     mean,
+    mean_across,
     one_hot,
     reshape,
     softmax,
@@ -55,7 +56,7 @@ class Quantised(NamedTuple):
 
     def perplexity(self) -> Tensor:
         """How many entries are in use, 1 to `entries`: exp of the entropy of their shares."""
-        share = mean(reshape(self.marks, (-1, self.marks.shape[-1])), 0)
+        share = mean_across(mean(reshape(self.marks, (-1, self.marks.shape[-1])), 0))
         return exp(-sum(share * log(maximum(share, 1e-10))))
 
 

@@ -26,6 +26,7 @@ from functools import cached_property
 
 from ...autograd import grad
 from ...backend import Array
+from ...parallel import team
 from ...tensor import Tensor
 from ...transforms import pull_back
 from ..flat import Layout
@@ -75,8 +76,8 @@ class JointField:
             complete(i, self._slopes[i][i] if crossed else _recorded(loss, self.players[i]))
             for i, loss in enumerate(losses)
         ]
-        self._constants = [[g.detach() for g in slopes] for slopes in self._own]
-        self.xi = self._joined(self._constants)
+        self.xi = self._joined(self._own)
+        self._constants = [list(map(Tensor, parts)) for parts in self.split(self.xi)]
 
     def by_player(self, parts: Sequence) -> list[list]:
         """Things that belong to the parameters, one to each, as a list for each player."""
@@ -156,12 +157,13 @@ class JointField:
         return self._joined(found)
 
     def _joined(self, parts: Sequence[Sequence[Tensor] | None]) -> Array:
-        """One vector of the players' parts, with zeros for None."""
+        """One vector of the players' parts, with zeros for None: the mean over all ranks."""
         vector, views = self._layout.zeros()
         for targets, found in zip(self.by_player(views), parts, strict=True):
             if found is not None:
                 for target, part in zip(targets, found, strict=True):
                     target[...] = part._data
+        team().average(vector)
         return vector
 
     def _norm(self, vector: Array) -> Array:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...autograd import grad
 from ...backend import Array, host
+from ...parallel import team
 from ...state import check_state
 from ...tensor import Tensor
 from .transform import GradientTransform
@@ -88,12 +89,20 @@ class OrthogonalToPast(GradientTransform):
         """Keep the directions in which these outputs change: not between `grad` and `step`.
 
         Args:
-            outputs: (n,), computed from the optimizer's parameters; n <= capacity.
+            outputs: (n,), computed from the optimizer's parameters; n <= capacity. Where several
+                ranks train together, all remember the outputs of each.
 
         Raises:
             ValueError: they are not a vector, too many, or do not depend on these parameters.
         """
-        new = self._gradients(outputs)
+        self.keep(team().gather(self._gradients(outputs)))
+
+    def keep(self, new: Array) -> None:
+        """Keep directions that are given, (n, size) in the layout of the parameters, which change.
+
+        Args:
+            new: n <= capacity, the same on all ranks.
+        """
         backend = self._bound().layout.backend
         forgotten = max(self.stored + len(new) - self.capacity, 0)
         if forgotten:

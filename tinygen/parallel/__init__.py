@@ -1,0 +1,29 @@
+"""Training on several processes that hold the same model and share each batch: data parallel.
+
+    mpiexec -n 4 tinygen train gan --data mnist
+
+Every process, a *rank*, takes its rows of the same global batch, and the gradients are averaged in
+one call on the optimizer's flat array before anything else looks at them. So n ranks with a batch
+of B/n rows each take the steps that one process with B rows takes, but for rounding.
+
+A sum is not overlapped with the backward pass whose gradient it is. By the cost model, a GAN's step
+of 2 ms with two gradients of 0.7 MB each gains nothing by it on 16 ranks with Ethernet of 10 Gbit/s
+(the pieces to send have a latency of 30 us each, in as many messages as the ring or tree is long),
+1.02 of the throughput on NVLink, and 1.2 between processes of one machine (2 us, 4 GB/s). Adding up
+the gradients of 8 passes, as the model has it, gains 2.4, 1.04 and 1.3 there. It would pay for
+layers 4,096 wide: 1.17 on processors joined by Ethernet, 1.27 on GPUs joined by NVLink if their
+step, with gradients of 268 MB, took 2 ms. (`python -m benchmarks.parallel` says it for this
+machine.)
+
+    communicator.py   the three verbs, and what is made of them; `Alone`, a team of one
+    team.py           which communicator holds here and now
+    mpi.py, nccl.py   the verbs on MPI and on NCCL
+    launch.py         finding out that mpiexec started this process, and ending together
+    witness.py        one sentence where a rank was killed
+    cost.py           how fast it will be on n ranks: a model of three measured numbers
+"""
+
+from .communicator import Alone, Communicator
+from .team import joined, team
+
+__all__ = ["Alone", "Communicator", "joined", "team"]
