@@ -63,13 +63,15 @@ for what, ours, theirs in (
 # -- 2. the same RBM, other negatives --------------------------------------------------------------
 STEPS, EVERY = 4000, 400
 networks = (mlp([16, 64, 16], tg.Generator(seed), slope=0.2) for seed in (2, 3))
-generator = joined.GeneratorSampler(*networks, noise=16)  # and an encoder that guesses its bits
+# A generator and an encoder that guesses its bits. At a rate of 2e-3 it lags behind the RBM, and
+# patterns that it has forgotten lose all their mass.
+generator = joined.GeneratorSampler(*networks, noise=16, lr=3e-3)
 judged = {"adversary": joined.NearestNeighbourCritic(), "gamma": 0.5}
 ways = {  # the rate at first, and where the model's states come from
     "CD-1": (0.1, boltzmann.ContrastiveDivergence(1), {}),
     "persistent": (0.1, boltzmann.PersistentChains(100), {}),
     "adversary": (0.2, boltzmann.PersistentChains(100), judged),  # half of it the likelihood's
-    "generator": (0.3, generator, {}),  # so fast that it cannot follow
+    "generator": (0.1, generator, {}),  # and no Gibbs step
 }
 
 
@@ -92,8 +94,7 @@ for i, (name, (rate, negative, others)) in enumerate(ways.items()):
             curve.append(exactly(trainer.rbm)[is_pattern].mean())
         trainer.step(data)
     p = np.exp(exactly(trainer.rbm))
-    if name != "generator":
-        print(f"{name:11} {curve[0]:.1f} -> {curve[-1]:.2f}  {p[is_pattern].sum():.2f}")
+    print(f"{name:11} {curve[0]:.1f} -> {curve[-1]:.2f}  {p[is_pattern].sum():.2f}")
     # The curve, and exact draws from the model.
     colour = ("crimson", "navy", "darkorange", "gray")[i]
     places = np.linspace(10, 390, len(curve)), 295 - 280 * (np.maximum(curve, -12) + 12) / 8.6
@@ -101,7 +102,6 @@ for i, (name, (rate, negative, others)) in enumerate(ways.items()):
     draw.text((300, 190 + 20 * i), name, fill=colour)
     drawn = states[np.random.default_rng(3).choice(len(p), 20, p=p / p.sum())].reshape(-1, 4, 4)
     picture.paste(image_grid(drawn, columns=10, scale=6), (410, 4 + 75 * i))
-print("a generator that cannot follow leaves patterns without mass:", curve[-1] < -5)
 picture.save("negatives.png")
 print("negatives.png")
 
@@ -111,6 +111,6 @@ print("negatives.png")
 # mean log p of the data (at best -3.40), and p(any of the patterns)
 # CD-1        -11.2 -> -5.03  0.51
 # persistent  -11.2 -> -3.93  0.62
-# adversary   -11.2 -> -3.92  0.65
-# a generator that cannot follow leaves patterns without mass: True
+# adversary   -11.2 -> -3.90  0.69
+# generator   -11.2 -> -3.92  0.61
 # negatives.png

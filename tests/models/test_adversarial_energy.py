@@ -251,7 +251,7 @@ def test_states_among_data_are_told_from_states_that_are_far_off():
 
 
 def test_noise_on_pixels_is_seen_in_the_visible_units_only():
-    """Units that no hidden one is joined to: half of the model's states differ from data by them."""
+    """Units that no hidden one is joined to: half of the states differ from data by them."""
     rbm = make_rbm()
     rbm.weight[:, 3:] = 0.0
     data = states_of(rbm, 8)

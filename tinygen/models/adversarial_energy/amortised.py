@@ -75,7 +75,7 @@ class GeneratorSampler(NegativeSampler):
         layer: str = "visible",
         particles: int = 100,
         weighted: bool = True,
-        lr: float | optim.optimizer.Schedule = 2e-3,
+        lr: float | optim.optimizer.Schedule = 3e-3,
         betas: tuple[float, float] = (0.5, 0.999),
     ) -> None:
         if layer not in ("visible", "hidden"):
