@@ -34,11 +34,11 @@ class BEAMConfig(RBMConfig):
         "pcd", "cd, pcd, fpcd or tempered chains", choices=("cd", "pcd", "fpcd", "tempered")
     )
     gamma: float = setting(
-        0.3, "of the likelihood; the rest is the adversary's; 1: none", low=1e-3, high=1
+        0.7, "of the likelihood; the rest is the adversary's; 1: none", low=1e-3, high=1
     )
-    neighbours: int = setting(5, "that the adversary looks at", low=1, high=2**16)
+    neighbours: int = setting(1, "that the adversary looks at", low=1, high=2**16)
     softness: float = setting(
-        0.1, "of their distances, in units' probabilities", low=1e-6, high=1e3
+        0.01, "of their distances, in units' probabilities", low=1e-6, high=1e3
     )
     units: str = setting("both", "by which distances are told", choices=UNITS)
     projected: bool = setting(False, "no part of the adversary's that opposes the likelihood")
@@ -57,7 +57,7 @@ class AmortisedConfig(RBMConfig):
     weighted: bool = setting(True, "weigh the draws by how likely the RBM has them")
     noise: int = setting(32, "bits that the generator starts from", low=1, high=WIDEST)
     generator: tuple[int, ...] = setting((128,), "hidden layers", low=1, high=WIDEST)
-    generator_lr: float = setting(2e-3, "of the generator's Adam", low=1e-12, high=1e3)
+    generator_lr: float = setting(3e-3, "of the generator's Adam", low=1e-12, high=1e3)
 
 
 def build_beam(config: BEAMConfig) -> Experiment:

@@ -237,18 +237,24 @@ def run_beam(seed: int, quick: bool) -> Figures:
 
 
 def judge_beam(found: Sequence[Figures]) -> Verdict:
-    """Each task by its medians."""
+    """Each task by its medians; projected, likelihood shall cost less and samples still gain."""
     told, good, best = [], [], []
     for name in TASKS:
-        for way in ("BEAM", "BEAM, projected"):
-            forward, reverse = (
+        forward, reverse = (
+            [
                 median(f[f"{name}: {way}: {which}, change in %"] for f in found)
-                for which in ("forward", "reverse")
-            )
-            told.append(f"{name}, {way}: forward {forward:+.1f}%, reverse {reverse:+.1f}%")
-            best.append(reverse < 0.0 and forward < 0.0)
-            if name != FITS_ALREADY:
-                good.append(reverse <= -10.0 and forward <= 5.0)
+                for way in ("BEAM", "BEAM, projected")
+            ]
+            for which in ("forward", "reverse")
+        )
+        told.append(
+            f"{name}: forward {forward[0]:+.1f}%, reverse {reverse[0]:+.1f}%, projected "
+            f"{forward[1]:+.1f}% and {reverse[1]:+.1f}%"
+        )
+        best.append(max(*forward, *reverse) < 0.0)
+        if name != FITS_ALREADY:
+            good.append(reverse[0] <= -10.0 and forward[0] <= 5.0)
+            good.append(reverse[1] < 0.0 and forward[1] <= forward[0])
     return Verdict(all(good), all(best), "; ".join(told))
 
 
@@ -320,9 +326,10 @@ ROWS = (
         f"likelihood alone, with the adversary (gamma {GAMMA}, its nearest neighbour by the units "
         "of both layers) and with its gradient projected, the likelihood at one rate; forward and "
         "reverse KL by all states, on MNIST by exact densities at 2,000 draws",
-        "the reverse divergence falls by 10% for at most 5% of the forward one, projected or not, "
-        "on both data; 16 hidden units, which fit bars and stripes already, are told only",
-        "both fall, on all",
+        "the reverse divergence falls by 10% for at most 5% of the forward one, and projected "
+        "still falls for no more of the forward one, on both data; 16 hidden units, which fit bars "
+        "and stripes already, are told only",
+        "both fall, on all and both ways",
         3,
         run_beam,
         judge_beam,
