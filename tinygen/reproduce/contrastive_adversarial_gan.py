@@ -182,7 +182,7 @@ ROWS = (
         "many uniform in the box around it, both together, and draws moved by all distances",
         "0.8 half at data, half in the box, on ring and grid",
         "0.95",
-        3,
+        5,
         run_critic,
         judge_critic,
     ),
