@@ -1,4 +1,9 @@
-"""Making tensors from values, sizes and other libraries' arrays."""
+"""Making tensors from values, sizes and other libraries' arrays.
+
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True)      # floats of Python become float32
+    y = tg.zeros(3, 4, device="cuda")
+    z = tg.from_dlpack(torch_tensor)                     # the same memory, not a copy
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Memory of a device, as numbers and as people write it: "4GB", "512 MiB", "50%"."""
+"""Memory of a device, as numbers and as people write it: "4GB", "512 MiB", "50%".
+
+    read_limit("50%", total=memory.total)                # bytes
+    as_text(1_536)                                       # "1.50 KiB"
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What is trained on: named datasets, your own arrays, Gaussian mixtures, and batches of them."""
+"""What is trained on: named datasets, your own arrays, Gaussian mixtures, and batches of them.
+
+    data = tg.data.load("mnist")                         # or "photos/", "table.csv", "mine.npz"
+    batches = tg.data.BatchLoader((data.train, data.train_labels), 64, rng)
+    images, labels = batches.next_batch()                # NumPy arrays (64, ...) and (64,)
+"""
 
 from .catalogue import LOADERS, load, located
 from .dataset import Dataset, from_arrays

@@ -1,4 +1,9 @@
-"""The named datasets: `load("digits")`, `load("mnist")`, ..."""
+"""The named datasets: `load("digits")`, `load("mnist")`, ...
+
+    data = load("mnist")                                 # downloaded once, then kept
+    ring = load("ring", rng)                             # drawn, so it needs a generator
+    mine = load("photos/")                               # your own, by its path
+"""
 
 import difflib
 from collections.abc import Callable

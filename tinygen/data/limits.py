@@ -1,4 +1,7 @@
-"""How much data fits: asked before anything is allocated, for a header may promise anything."""
+"""How much data fits: asked before anything is allocated, for a header may promise anything.
+
+    check_size(60_000 * 784, "mine.npz")                 # DataError where memory is too small
+"""
 
 import os
 from contextlib import suppress

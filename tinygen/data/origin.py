@@ -1,4 +1,8 @@
-"""Where your own data came from and how it was scaled: what a run records of it."""
+"""Where your own data came from and how it was scaled: what a run records of it.
+
+    data.origin.record()                                 # path, SHA-256, scaling, columns
+    data.in_own_units(samples)                           # a table's scaling undone
+"""
 
 import hashlib
 from dataclasses import asdict, dataclass

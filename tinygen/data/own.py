@@ -1,4 +1,7 @@
-"""Your own data, by its path: a folder of images, arrays, or a table."""
+"""Your own data, by its path: a folder of images, arrays, or a table.
+
+    load_own("photos/"), load_own("mine.npz"), load_own("table.csv")
+"""
 
 import os
 from collections.abc import Callable

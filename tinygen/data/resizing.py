@@ -1,4 +1,7 @@
-"""Images of another size, for networks that have one size only."""
+"""Images of another size, for networks that have one size only.
+
+    data = resized(load("mnist"), 32)                    # 28 x 28 to 32 x 32
+"""
 
 from dataclasses import replace
 

@@ -1,4 +1,8 @@
-"""What is measured: judgements of samples, each with what it says of real data beside it."""
+"""What is measured: judgements of samples, each with what it says of real data beside it.
+
+    print(metrics.evaluate(data, trainer.sample, seed=0).words)     # all that suits the data
+    metrics.prdc(real, fake), metrics.frechet_distance(real, fake)  # of features (N, D)
+"""
 
 from .energy import energy_distance
 from .estimate import Estimate, Measure

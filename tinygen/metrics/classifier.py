@@ -1,4 +1,9 @@
-"""The networks that judge samples, and how they are trained on labelled data."""
+"""The networks that judge samples, and how they are trained on labelled data.
+
+    classifier = classifier_for(data, rng)               # chosen by the size of the images
+    classifier.train(data, rng)
+    logits = classifier.network(x)                       # (N, n_classes)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A number that was measured, and how far to trust it."""
+"""A number that was measured, and how far to trust it.
+
+    estimate = bootstrap(lambda x: x.mean(), rows, seed=0)
+    estimate.value, estimate.error, (estimate.low, estimate.high)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What suits a dataset, measured: the one evaluation that `train` and `evaluate` write."""
+"""What suits a dataset, measured: the one evaluation that `train` and `evaluate` write.
+
+    found = evaluate(data, trainer.sample, seed=0)
+    print(found.words)                                   # found.results: the same for JSON
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""A classifier as judge of samples: which classes do they show, and how clearly?"""
+"""A classifier as judge of samples: which classes do they show, and how clearly?
+
+    judge = Judge(data, rng)                             # trained on the labelled data
+    print(judge.judge(samples).describe())
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""How well each feature by itself is met: for tables, where every column means something."""
+"""How well each feature by itself is met: for tables, where every column means something.
+
+    kolmogorov_smirnov(samples, held_out)                # (N, D) and (M, D) to (D,), from 0 to 1
+"""
 
 from __future__ import annotations
 

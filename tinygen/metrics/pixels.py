@@ -1,4 +1,8 @@
-"""The measures that need no classifier: sliced distances of patches, and memorisation."""
+"""The measures that need no classifier: sliced distances of patches, and memorisation.
+
+    for measure in PixelMeasures(data, held_out, training, seed=0).measure(samples):
+        print(measure.cells())
+"""
 
 from __future__ import annotations
 

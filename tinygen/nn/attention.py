@@ -1,4 +1,8 @@
-"""Attention: SelfAttention2d (SAGAN) and MultiheadAttention."""
+"""Attention: SelfAttention2d (SAGAN) and MultiheadAttention.
+
+    y = nn.SelfAttention2d(64, rng=rng)(images)                  # (N, 64, H, W), as its input
+    y = nn.MultiheadAttention(64, num_heads=4, rng=rng)(x)       # (N, L, 64), of itself
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Convolutions: Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d."""
+"""Convolutions: Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d.
+
+    down = nn.Conv2d(1, 64, kernel_size=4, stride=2, padding=1, rng=rng)           # 28 to 14 pixels
+    up = nn.ConvTranspose2d(64, 1, kernel_size=4, stride=2, padding=1, rng=rng)    # and back
+"""
 
 from __future__ import annotations
 

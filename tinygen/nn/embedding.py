@@ -1,4 +1,7 @@
-"""Embedding: a table of vectors, read by number."""
+"""Embedding: a table of vectors, read by number.
+
+    vectors = nn.Embedding(10, 64, rng=rng)(labels)      # (N,) integers below 10 to (N, 64)
+"""
 
 from __future__ import annotations
 

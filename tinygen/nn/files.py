@@ -1,4 +1,8 @@
-"""Weights in safetensors files, under PyTorch's names: either loads what the other saved."""
+"""Weights in safetensors files, under PyTorch's names: either loads what the other saved.
+
+    nn.save(generator, "generator.safetensors")
+    generator.load_state_dict(nn.load("generator.safetensors"))
+"""
 
 from __future__ import annotations
 

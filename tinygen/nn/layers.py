@@ -1,4 +1,7 @@
-"""Linear, Sequential, Dropout and Flatten."""
+"""Linear, Sequential, Dropout and Flatten.
+
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 128, rng=rng), nn.ReLU(), nn.Dropout(rng=rng))
+"""
 
 from __future__ import annotations
 

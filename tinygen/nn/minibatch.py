@@ -1,4 +1,9 @@
-"""Minibatch discrimination: an example is judged beside the others of its batch."""
+"""Minibatch discrimination: an example is judged beside the others of its batch.
+
+    critic = nn.Sequential(
+        nn.Linear(784, 64, rng=rng), nn.ReLU(),
+        nn.MinibatchDiscrimination(64, 16, rng=rng), nn.Linear(64 + 16, 1, rng=rng))
+"""
 
 from __future__ import annotations
 

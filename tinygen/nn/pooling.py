@@ -1,4 +1,8 @@
-"""Smaller and larger maps, without parameters: pooling, Upsample, PixelShuffle."""
+"""Smaller and larger maps, without parameters: pooling, Upsample, PixelShuffle.
+
+    nn.MaxPool2d(2)(x), nn.AdaptiveAvgPool2d(1)(x)                 # sides of a half, and of 1
+    nn.Upsample(scale_factor=2)(x), nn.PixelShuffle(2)(x)          # sides twice as long
+"""
 
 from __future__ import annotations
 

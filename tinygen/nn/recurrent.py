@@ -1,4 +1,8 @@
-"""Recurrent layers: RNN, GRU and LSTM, with PyTorch's names, layouts and order of gates."""
+"""Recurrent layers: RNN, GRU and LSTM, with PyTorch's names, layouts and order of gates.
+
+    lstm = nn.LSTM(28, 64, batch_first=True, rng=rng)
+    outputs, (h, c) = lstm(rows)          # (N, 28, 28) to (N, 28, 64); h and c are (1, N, 64)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Adam, and AdamW with decoupled weight decay."""
+"""Adam, and AdamW with decoupled weight decay.
+
+    optimizer = Adam(model.named_parameters(), lr=2e-4, betas=(0.5, 0.999))
+    optimizer.step(tg.grad(loss, optimizer.params))
+"""
 
 from __future__ import annotations
 

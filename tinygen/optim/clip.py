@@ -1,4 +1,8 @@
-"""Limiting gradients before a step. Nothing is written and nothing waits for the device."""
+"""Limiting gradients before a step. Nothing is written and nothing waits for the device.
+
+    grads, norm = clip_grad_norm(tg.grad(loss, optimizer.params), max_norm=1.0)
+    optimizer.step(grads)
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""The mean of all weights that a model has had."""
+"""The mean of all weights that a model has had.
+
+    average = HistoricalAverage(discriminator)
+    average.update()                                     # once a step
+    loss = loss + 0.1 * average.squared_distance()
+"""
 
 from __future__ import annotations
 

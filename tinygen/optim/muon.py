@@ -1,4 +1,8 @@
-"""Momentum whose matrices are replaced by nearly orthogonal ones."""
+"""Momentum whose matrices are replaced by nearly orthogonal ones.
+
+    optimizer = Muon(hidden=[layer.weight for layer in hidden], others=rest, lr=0.02)
+    optimizer.step(tg.grad(loss, optimizer.params))
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Stochastic gradient descent, plain or with momentum."""
+"""Stochastic gradient descent, plain or with momentum.
+
+    optimizer = SGD(model.named_parameters(), lr=0.1, momentum=0.9)
+    optimizer.step(tg.grad(loss, optimizer.params))
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Matrices that stay orthonormal, by descent on the manifold of such matrices."""
+"""Matrices that stay orthonormal, by descent on the manifold of such matrices.
+
+    nn.init.orthogonal_(layer.weight, rng=rng)
+    optimizer = Stiefel([layer.weight], lr=0.1)          # X^T X = I after every step
+"""
 
 from __future__ import annotations
 

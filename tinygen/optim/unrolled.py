@@ -1,4 +1,10 @@
-"""Steps of Adam that gradients flow through."""
+"""Steps of Adam that gradients flow through.
+
+    ahead = UnrolledAdam(optimizer, steps=2)
+    with model.substituted(ahead.weights):
+        loss = ...
+    ahead.step(tg.grad(loss, ahead.weights, create_graph=True))
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Which ranks compute together here and now: nobody else, unless `joined` says so."""
+"""Which ranks compute together here and now: nobody else, unless `joined` says so.
+
+    with joined(communicator):
+        trainer.step(batch)                              # gradients are averaged over all ranks
+"""
 
 from __future__ import annotations
 

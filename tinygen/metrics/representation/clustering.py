@@ -1,4 +1,7 @@
-"""Whether groups that are found without labels are the classes: k-means, a Gaussian mixture."""
+"""Whether groups that are found without labels are the classes: k-means, a Gaussian mixture.
+
+    clustering_accuracy(labels, clusters)                # (N,) each, to a share in [0, 1]
+"""
 
 from __future__ import annotations
 

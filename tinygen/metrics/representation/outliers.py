@@ -1,4 +1,7 @@
-"""Whether a class stands out whose labels say that it is not normal: one held out in turn."""
+"""Whether a class stands out whose labels say that it is not normal: one held out in turn.
+
+    roc, precision_recall = areas(strange, scores)       # (N,) each
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""What a task is given: some training examples, some held-out ones, in one space of features."""
+"""What a task is given: some training examples, some held-out ones, in one space of features.
+
+    spaces = [Space("mine", train, test), *baselines(data, width=64)]
+    for view in views(spaces[0], data, seed=0):
+        linear_probe(view)                               # or any other task
+"""
 
 from __future__ import annotations
 

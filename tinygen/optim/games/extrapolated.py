@@ -1,4 +1,8 @@
-"""Looking ahead instead of correcting: first derivatives only, one evaluation or two a step."""
+"""Looking ahead instead of correcting: first derivatives only, one evaluation or two a step.
+
+    game = Extragradient().bind([SGD([x], lr=0.1), SGD([y], lr=0.1)])
+    game.step(lambda: [x * y, -(x * y)])
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""What all ways to play share: the players' optimizers, and their plain gradients."""
+"""What all ways to play share: the players' optimizers, and their plain gradients.
+
+    game = Simultaneous().bind([SGD([x], lr=0.1), SGD([y], lr=0.1)])
+    game.step(lambda: [x * y, -(x * y)])             # the losses, one for each player
+
+`Simultaneous` and `Alternating` descend by those gradients alone; other rules change them first.
+"""
 
 from __future__ import annotations
 

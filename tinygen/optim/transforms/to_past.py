@@ -1,4 +1,11 @@
-"""Steps that leave alone what a network said before."""
+"""Steps that leave alone what a network said before.
+
+    past = OrthogonalToPast(capacity=800)
+    optimizer = SGD(model.parameters(), lr=0.01, transforms=[past])
+    past.remember(outputs)                           # (n,): later steps leave these alone
+
+This holds to first order: each output's gradient is taken out of all later ones.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Steps that turn the weights and do not stretch them."""
+"""Steps that turn the weights and do not stretch them.
+
+    optimizer = Adam(model.named_parameters(), lr=1e-3, transforms=[OrthogonalToWeights()])
+"""
 
 from __future__ import annotations
 
