@@ -3,6 +3,8 @@
     x = tg.tensor([[1.0, 2.0]], requires_grad=True)      # floats of Python become float32
     y = tg.zeros(3, 4, device="cuda")
     z = tg.from_dlpack(torch_tensor)                     # the same memory, not a copy
+
+Numbers go to the default device unless `device` says otherwise: see `tg.use_device`.
 """
 
 from __future__ import annotations

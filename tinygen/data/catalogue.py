@@ -3,6 +3,8 @@
     data = load("mnist")                                 # downloaded once, then kept
     ring = load("ring", rng)                             # drawn, so it needs a generator
     mine = load("photos/")                               # your own, by its path
+
+`LOADERS` has the names.
 """
 
 import difflib

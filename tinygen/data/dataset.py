@@ -2,6 +2,8 @@
 
     data = from_arrays("mine", rows, labels)             # a fifth of every class is held out
     data.train, data.train_labels, data.test, data.test_labels
+
+Images are float32 in [0, 1], and nothing is nan; otherwise `DataError` says what to do.
 """
 
 import math

@@ -2,6 +2,8 @@
 
     images, labels = load_digits()                       # (1797, 8, 8) in 0..16, (1797,) in 0..9
     train, test = stratified_split(labels)               # row numbers, the same everywhere
+
+They are part of the package: nothing is downloaded.
 """
 
 import io

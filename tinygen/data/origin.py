@@ -2,6 +2,8 @@
 
     data.origin.record()                                 # path, SHA-256, scaling, columns
     data.in_own_units(samples)                           # a table's scaling undone
+
+A run's record holds it, so that the same data can be found and told from other data later.
 """
 
 import hashlib

@@ -2,6 +2,8 @@
 
     rows, done = preprocess(rows)                        # (N, D), of mean 0
     samples = done.undo(samples)                         # in the units of the data again
+
+Rows that repeat an earlier one, and constant ones, are dropped.
 """
 
 from dataclasses import dataclass

@@ -2,6 +2,8 @@
 
     with open_plain(name) as file, damage_told(name, "an image"):
         ...                                              # any decoder's error becomes a DataError
+
+So all readers of files tell a damaged one alike.
 """
 
 import os

@@ -1,6 +1,8 @@
 """Images of another size, for networks that have one size only.
 
     data = resized(load("mnist"), 32)                    # 28 x 28 to 32 x 32
+
+Images become larger, never smaller: by a whole factor where that fits, then by a border of zeros.
 """
 
 from dataclasses import replace

@@ -2,6 +2,8 @@
 
     estimate = bootstrap(lambda x: x.mean(), rows, seed=0)
     estimate.value, estimate.error, (estimate.low, estimate.high)
+
+`Measure` puts a floor beside it: what training data gets in the place of samples.
 """
 
 from __future__ import annotations

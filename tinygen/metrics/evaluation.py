@@ -2,6 +2,8 @@
 
     found = evaluate(data, trainer.sample, seed=0)
     print(found.words)                                   # found.results: the same for JSON
+
+Which measures these are depends on the data: labels, a named mixture, the columns of a table.
 """
 
 from __future__ import annotations

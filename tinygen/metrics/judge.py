@@ -2,6 +2,8 @@
 
     judge = Judge(data, rng)                             # trained on the labelled data
     print(judge.judge(samples).describe())
+
+Scores of judges with different weights do not compare, so `sha256` goes with them.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
     for measure in PixelMeasures(data, held_out, training, seed=0).measure(samples):
         print(measure.cells())
+
+`ImageSuite` adds them to what it measures in a classifier's features.
 """
 
 from __future__ import annotations

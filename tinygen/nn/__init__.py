@@ -3,6 +3,8 @@
     net = nn.Sequential(nn.Linear(784, 128, rng=rng), nn.ReLU(), nn.Linear(128, 10, rng=rng))
     logits = net(x)                                  # (N, 784) to (N, 10)
     nn.save(net, "net.safetensors")                  # PyTorch's names and layouts
+
+Layers draw their first weights from `rng`, on the host: one seed gives one model on every device.
 """
 
 from . import init

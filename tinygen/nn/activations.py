@@ -1,6 +1,8 @@
 """Nonlinearities as modules, for use in Sequential; the functions are in `tinygen.ops`.
 
     nn.Sequential(nn.Linear(784, 128, rng=rng), nn.LeakyReLU(0.2), nn.Linear(128, 1, rng=rng))
+
+All keep the shape of their input.
 """
 
 from __future__ import annotations

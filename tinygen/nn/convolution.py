@@ -2,6 +2,8 @@
 
     down = nn.Conv2d(1, 64, kernel_size=4, stride=2, padding=1, rng=rng)           # 28 to 14 pixels
     up = nn.ConvTranspose2d(64, 1, kernel_size=4, stride=2, padding=1, rng=rng)    # and back
+
+A transposed convolution is the gradient of a convolution in its input, and enlarges images.
 """
 
 from __future__ import annotations

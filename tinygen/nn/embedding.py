@@ -1,6 +1,8 @@
 """Embedding: a table of vectors, read by number.
 
     vectors = nn.Embedding(10, 64, rng=rng)(labels)      # (N,) integers below 10 to (N, 64)
+
+Rows that were not read have a gradient of 0.
 """
 
 from __future__ import annotations

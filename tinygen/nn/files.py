@@ -2,6 +2,8 @@
 
     nn.save(generator, "generator.safetensors")
     generator.load_state_dict(nn.load("generator.safetensors"))
+
+A file appears complete or not at all.
 """
 
 from __future__ import annotations

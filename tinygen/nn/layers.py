@@ -1,6 +1,8 @@
 """Linear, Sequential, Dropout and Flatten.
 
     net = nn.Sequential(nn.Flatten(), nn.Linear(784, 128, rng=rng), nn.ReLU(), nn.Dropout(rng=rng))
+
+A linear layer with a bias and the rectifier after it are computed as one operation.
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
     critic = nn.Sequential(
         nn.Linear(784, 64, rng=rng), nn.ReLU(),
         nn.MinibatchDiscrimination(64, 16, rng=rng), nn.Linear(64 + 16, 1, rng=rng))
+
+Salimans et al., "Improved techniques for training GANs" (2016), section 3.2.
 """
 
 from __future__ import annotations

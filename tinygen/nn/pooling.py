@@ -2,6 +2,8 @@
 
     nn.MaxPool2d(2)(x), nn.AdaptiveAvgPool2d(1)(x)                 # sides of a half, and of 1
     nn.Upsample(scale_factor=2)(x), nn.PixelShuffle(2)(x)          # sides twice as long
+
+The functions behind them are `tg.max_pool2d`, `tg.avg_pool2d`, `tg.pixel_shuffle` and so on.
 """
 
 from __future__ import annotations

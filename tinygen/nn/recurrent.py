@@ -2,6 +2,8 @@
 
     lstm = nn.LSTM(28, 64, batch_first=True, rng=rng)
     outputs, (h, c) = lstm(rows)          # (N, 28, 28) to (N, 28, 64); h and c are (1, N, 64)
+
+With `bidirectional=True` the outputs are twice as wide.
 """
 
 from __future__ import annotations

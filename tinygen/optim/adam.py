@@ -2,6 +2,9 @@
 
     optimizer = Adam(model.named_parameters(), lr=2e-4, betas=(0.5, 0.999))
     optimizer.step(tg.grad(loss, optimizer.params))
+
+Kingma & Ba 2015, "Adam: a method for stochastic optimization"; Loshchilov & Hutter 2019, "Decoupled
+weight decay regularization".
 """
 
 from __future__ import annotations

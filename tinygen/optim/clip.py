@@ -2,6 +2,8 @@
 
     grads, norm = clip_grad_norm(tg.grad(loss, optimizer.params), max_norm=1.0)
     optimizer.step(grads)
+
+The norm is that of all gradients together, as one vector.
 """
 
 from __future__ import annotations

@@ -3,6 +3,9 @@
     average = HistoricalAverage(discriminator)
     average.update()                                     # once a step
     loss = loss + 0.1 * average.squared_distance()
+
+A penalty on the distance from it damps orbits of two players: Salimans et al. 2016, "Improved
+techniques for training GANs", section 3.3.
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
     optimizer = Muon(hidden=[layer.weight for layer in hidden], others=rest, lr=0.02)
     optimizer.step(tg.grad(loss, optimizer.params))
+
+Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". Adam updates
+`others`, which is where all that is no matrix belongs.
 """
 
 from __future__ import annotations

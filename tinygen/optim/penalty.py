@@ -1,6 +1,8 @@
 """The cheap form of orthonormal weights: a loss that pulls them there.
 
     loss = loss + 1e-4 * orthogonal_penalty([layer.weight for layer in hidden])
+
+It holds about, not exactly, and needs no optimizer of its own; `Stiefel` is the exact form.
 """
 
 from __future__ import annotations

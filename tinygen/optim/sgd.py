@@ -2,6 +2,8 @@
 
     optimizer = SGD(model.named_parameters(), lr=0.1, momentum=0.9)
     optimizer.step(tg.grad(loss, optimizer.params))
+
+`nesterov=True` takes Nesterov's momentum in place of the heavy ball.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
     nn.init.orthogonal_(layer.weight, rng=rng)
     optimizer = Stiefel([layer.weight], lr=0.1)          # X^T X = I after every step
+
+`StiefelAdam` does so to some matrices of a model, and is Adam to everything else.
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@
     with model.substituted(ahead.weights):
         loss = ...
     ahead.step(tg.grad(loss, ahead.weights, create_graph=True))
+
+So a loss can look at what an optimizer is about to do: `UnrolledGANTrainer` lets G look at D.
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
     with joined(communicator):
         trainer.step(batch)                              # gradients are averaged over all ranks
+
+Outside of it each process computes alone.
 """
 
 from __future__ import annotations

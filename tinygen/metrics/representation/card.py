@@ -1,6 +1,8 @@
 """All tasks in all spaces: means over draws, with 95% confidence intervals.
 
     print(scorecard([Space("mine", train, test), *baselines(data, 64)], data, seed=0).describe())
+
+`tinygen scorecard RUN` prints such a table for a finished run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Whether groups that are found without labels are the classes: k-means, a Gaussian mixture.
 
     clustering_accuracy(labels, clusters)                # (N,) each, to a share in [0, 1]
+
+There are as many clusters as classes; held-out examples are assigned, not fitted.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
 """Whether a class stands out whose labels say that it is not normal: one held out in turn.
 
     roc, precision_recall = areas(strange, scores)       # (N,) each
+
+1 is perfect; chance gives 0.5 and the share of anomalies.
 """
 
 from __future__ import annotations

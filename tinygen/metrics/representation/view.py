@@ -3,6 +3,8 @@
     spaces = [Space("mine", train, test), *baselines(data, width=64)]
     for view in views(spaces[0], data, seed=0):
         linear_probe(view)                               # or any other task
+
+A draw has the same examples in every space, so that spaces compare.
 """
 
 from __future__ import annotations
