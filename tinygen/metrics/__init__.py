@@ -3,7 +3,7 @@
     print(metrics.evaluate(data, trainer.sample, seed=0).words)     # all that suits the data
     metrics.prdc(real, fake), metrics.frechet_distance(real, fake)  # of features (N, D)
 
-Distances are best at 0; precision, recall, density and coverage at 1. `ImageSuite` has them all.
+Distances are best at 0; precision, recall, density and coverage at 1.
 """
 
 from .energy import energy_distance

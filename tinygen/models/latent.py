@@ -1,4 +1,9 @@
-"""Paths between latent vectors: what a generator makes on the way from one draw to another."""
+"""Paths between latent vectors: what a generator makes on the way from one draw to another.
+
+    z = spherical_path(start, end, points=8)             # (N, D) each, to (N, 8, D)
+
+White, "Sampling generative networks" (2016): along the sphere, since normal vectors lie near one.
+"""
 
 from __future__ import annotations
 

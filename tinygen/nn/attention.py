@@ -1,7 +1,7 @@
 """Attention: SelfAttention2d (SAGAN) and MultiheadAttention.
 
     y = nn.SelfAttention2d(64, rng=rng)(images)                  # (N, 64, H, W), as its input
-    y = nn.MultiheadAttention(64, num_heads=4, rng=rng)(x)       # (N, L, 64), of itself
+    y = nn.MultiheadAttention(64, num_heads=4, rng=rng)(x)       # (N, L, 64) likewise
 
 The first looks at all pixels of an image, the second at all places of a sequence, with masks.
 """

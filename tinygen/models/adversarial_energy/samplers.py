@@ -1,4 +1,10 @@
-"""Negative phases made of others: half of the states from a generator, half from chains."""
+"""Negative phases made of others: half of the states from a generator, half from chains.
+
+    negative = MixtureSampler([GeneratorSampler(...), PersistentChains(100)], shares=[1, 1])
+    trainer = AdversarialEnergyTrainer(rbm, rng=rng, negative_sampler=negative)
+
+The chains see to regions that the generator never visits.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""A generator that looks ahead: its loss is taken after the discriminator's answer to it."""
+"""A generator that looks ahead: its loss is taken after the discriminator's answer to it.
+
+    trainer = UnrolledGANTrainer(G, D, unroll=5, rng=rng, noise_shape=64)
+
+Metz et al., "Unrolled generative adversarial networks" (2017).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""How much a network computes: multiplications, counted in the graph that it records."""
+"""How much a network computes: multiplications, counted in the graph that it records.
+
+    multiplications(discriminator(Tensor(images)))       # of this one forward pass
+
+Convolutions and matrix products are counted; everything else is a pass over an array.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Training players that see images at several sizes: what `GANTrainer` does, of pyramids."""
+"""Training players that see images at several sizes: what `GANTrainer` does, of pyramids.
+
+    trainer = MODELS["msg-gan"](scales, noise=64, weights=weights, rng=rng)
+    losses = trainer.step(images)                        # (N, C, S, S), S the largest size
+    small, middle, large = trainer.sample_scales(16)
+
+Subclasses say what D is shown of real images.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""Units with finitely many values: Bernoulli units, and softmax units for categories."""
+"""Units with finitely many values: Bernoulli units, and softmax units for categories.
+
+    RBM(Bernoulli(784), Bernoulli(500), rng=rng)               # as RBM(784, 500, rng=rng)
+    RBM(Softmax(groups=20, classes=5), 100, rng=rng)           # 20 variables of 5 values each
+
+Their states can be numbered, so small models of them have exact likelihoods (`enumeration.py`).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Units with real values: Gaussian visible units, and noisy rectified hidden units."""
+"""Units with real values: Gaussian visible units, and noisy rectified hidden units.
+
+    RBM(Gaussian(64), 100, rng=rng)
+    RBM(Gaussian(64), NoisyRectified(100), rng=rng)      # no exact likelihood
+
+Cho, Ilin and Raiko 2011, "Improved learning of Gaussian-Bernoulli restricted Boltzmann machines";
+Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines".
+"""
 
 from __future__ import annotations
 
