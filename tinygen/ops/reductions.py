@@ -65,12 +65,16 @@ def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The mean over `axis`."""
+    """The mean over `axis`. Raises ValueError where there are no elements."""
     return _sum(x, axis, keepdims) * (1.0 / _count("mean", x, axis))
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
-    """The variance: the mean squared distance from the mean, over n - ddof."""
+    """The variance: the sum of squared distances from the mean, over n - ddof.
+
+    Raises:
+        ValueError: there are not more than `ddof` elements.
+    """
     count = _count("var", x, axis)
     if count <= ddof:
         raise ValueError(f"var: {count} elements leave none to divide by with ddof={ddof}.")
@@ -113,22 +117,22 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def cumsum(x: Any, axis: int = 0) -> Any:
-    """Running sums along `axis`."""
+    """Running sums along `axis`, in the shape of x."""
     return _cumsum(x, axis)
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))), without overflow."""
+    """log(sum(exp(x))) over `axis`, without overflow."""
     return _logsumexp(x, axis, keepdims)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """exp(x) / sum(exp(x)), without overflow."""
+    """exp(x) / sum(exp(x)) along `axis`, without overflow, in the shape of x."""
     return _softmax(x, axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """x - logsumexp(x)."""
+    """x - logsumexp(x) along `axis`, in the shape of x."""
     return _log_softmax(x, axis)
 
 
@@ -136,7 +140,7 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> A
     """The vector norm (sum |x|^ord)^(1/ord), over all of `axis` as one vector.
 
     Args:
-        ord: 1, 2, any positive number, or `math.inf` for the largest magnitude.
+        ord: 1, 2, any positive number, or `math.inf` for the largest magnitude; else ValueError.
     """
     if ord == 2:
         return _norm(x, axis, keepdims)
