@@ -57,6 +57,7 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
 def load_npy(path: str | PathLike[str]) -> Dataset:
     """The dataset in an .npy file, named after the file: unlabelled, a fifth of it held out.
 
+    The array is `train` of `from_arrays`: rows (N, D), or images (N, H, W) or (N, C, H, W).
     Raises DataError as `load_npz` does.
 
     >>> np.save("mine.npy", np.zeros((10, 3)))

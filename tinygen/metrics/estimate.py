@@ -17,7 +17,7 @@ __all__ = ["Estimate", "Measure"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """value, its standard error, and the ends of its 95% confidence interval.
+    """value, its standard error, and the ends of its 95% confidence interval, all in its units.
 
     >>> bootstrap(lambda x: x.mean(), np.ones(10), seed=0)
     Estimate(value=1.0, error=0.0, low=1.0, high=1.0)

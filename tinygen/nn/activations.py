@@ -99,7 +99,7 @@ class Identity(Module):
 
 
 class LeakyReLU(Module):
-    """x where positive, slope * x elsewhere (Maas et al. 2013).
+    """x where positive, slope * x elsewhere (Maas et al. 2013); ValueError unless 0 <= slope <= 1.
 
     >>> nn.LeakyReLU(0.2)(tg.tensor([-1.0, 2.0]))
     Tensor([-0.2,  2. ])

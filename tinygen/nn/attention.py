@@ -36,6 +36,9 @@ class SelfAttention2d(Module):
     Args:
         reduction: the article's 8; it must divide the channels.
 
+    Raises:
+        ValueError: it does not divide them, or the input has another shape.
+
     >>> nn.SelfAttention2d(16, rng=rng)(tg.ones(2, 16, 8, 8)).shape
     (2, 16, 8, 8)
     """
@@ -93,6 +96,9 @@ class MultiheadAttention(Module):
         num_heads: must divide embed_dim.
         dropout: the probability of dropping a weight in training.
         rng: draws the first weights, and the dropout.
+
+    Raises:
+        ValueError: num_heads does not divide embed_dim, or an input or mask has another shape.
 
     >>> attention = nn.MultiheadAttention(8, num_heads=2, rng=rng)
     >>> x = tg.ones(3, 5, 8)

@@ -27,6 +27,10 @@ class Embedding(Module):
         padding_idx: a row that starts as zeros and whose gradient is zero.
         rng: the weights are drawn from it, N(0, 1), on the host: the same on every device.
 
+    Raises:
+        ValueError: the table has no rows or columns, or `padding_idx` is none of its rows.
+        TypeError, IndexError: when called, indices are no integers, or on the CPU out of range.
+
     >>> nn.Embedding(10, 4, rng=rng)(tg.tensor([3, 3, 0])).shape
     (3, 4)
     """

@@ -36,6 +36,9 @@ class MinibatchDiscrimination(Module):
         in_features, out_features: of x, and how many closenesses are appended.
         kernel: the length of each M_ib.
 
+    Raises:
+        ValueError: one of these is below 1, or the input is not (N, in).
+
     The weight T (out * kernel, in) starts as U(-b, b) with b = sqrt(3 / in) / kernel: distances
     around 1, for features around 1. The article leaves this open.
 

@@ -40,6 +40,9 @@ class Adam(Optimizer):
         eps: positive: with 0, a parameter that never had a gradient would become nan.
         weight_decay: the strength of an L2 penalty, added to the gradient; see `AdamW`.
 
+    Raises:
+        ValueError: as `Optimizer`; betas, eps or weight_decay are out of range.
+
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> adam = optim.Adam([w], lr=0.1)
     >>> adam.step(tg.grad((w**2).sum(), adam.params))
@@ -78,6 +81,8 @@ class AdamW(Adam):
 
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2. As in PyTorch
     the decay is multiplied by `lr`; the paper multiplies it by the schedule's factor only.
+
+    Args, and errors: as `Adam`.
 
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> optim.AdamW([w], lr=0.1, weight_decay=0.5).step([tg.zeros(2)])

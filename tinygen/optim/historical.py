@@ -22,7 +22,7 @@ class HistoricalAverage(ExponentialMovingAverage):
 
     Used as Salimans et al. 2016, "Improved techniques for training GANs", section 3.3.
 
-    Args: as `ExponentialMovingAverage`, without a decay.
+    Args, and errors: as `ExponentialMovingAverage`, without a decay.
 
     >>> layer = nn.Linear(1, 1, bias=False, rng=rng)
     >>> average = optim.HistoricalAverage(layer)

@@ -81,6 +81,9 @@ class Muon(Optimizer):
         betas, eps: as in `Adam`, of the others.
         transforms: see `Optimizer`.
 
+    Raises:
+        ValueError: as `Optimizer`; a hidden parameter is no matrix, or a number is out of range.
+
     >>> w = tg.ones(3, 3)
     >>> w.requires_grad = True
     >>> muon = optim.Muon(hidden=[w], lr=0.1)

@@ -29,6 +29,9 @@ def orthogonal_penalty(weights: Iterable[Tensor], *, off_diagonal: bool = False)
             and their lengths are free: Brock et al., "Large scale GAN training for high fidelity
             natural image synthesis" (2019), eq. 3.
 
+    Raises:
+        ValueError: there are no weights, or one has fewer than two axes.
+
     >>> optim.orthogonal_penalty([tg.eye(3) * 2.0])
     Tensor(27.)
     """

@@ -34,6 +34,10 @@ class SGD(Optimizer):
         params, lr, transforms: see `Optimizer`.
         weight_decay: the strength of an L2 penalty, added to the gradient.
 
+    Raises:
+        ValueError: as `Optimizer`; momentum or weight_decay is negative, or nesterov without
+            momentum.
+
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> optim.SGD([w], lr=0.1, momentum=0.9).step([tg.ones(2)])
     >>> w

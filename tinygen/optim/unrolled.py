@@ -40,6 +40,9 @@ class UnrolledAdam:
     Attributes:
         weights: after the steps so far; at first the parameters themselves.
 
+    Raises:
+        ValueError: the optimizer has weight decay or transforms.
+
     >>> w = tg.tensor([1.0], requires_grad=True)
     >>> ahead = optim.UnrolledAdam(optim.Adam([w], lr=0.25), steps=1)
     >>> ahead.step(tg.grad((w**2).sum(), ahead.weights, create_graph=True))

@@ -40,6 +40,8 @@ WITHOUT: tuple[Task, ...] = (reduction,)
 class Card:
     """Estimates by measure and space, in the order of the tasks; and what was left out, and why.
 
+    Each is a mean over `draws` draws of examples.
+
     >>> from tinygen.metrics import Estimate
     >>> print(Card({"probe": {"mine": Estimate(0.9, 0.01, 0.88, 0.92)}}, 5, ()).describe())
            mine
@@ -86,7 +88,12 @@ def scorecard(
 
     Args:
         spaces: of the same examples as `data`; the first is what is judged, others stand beside it.
+        seed: of the draws. draws: how many; None for 5.
         note: is told how it goes.
+
+    Raises:
+        ValueError: features are not all finite.
+        ConfigError: scikit-learn is not installed.
 
     >>> two = tg.data.from_arrays("two", rng.normal((40, 2)))
     >>> spaces = [Space("inputs", two.train, two.test)]

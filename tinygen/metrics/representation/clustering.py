@@ -46,6 +46,9 @@ def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
     The Hungarian method finds it: Yang et al., "Image clustering using local discriminant models
     and global integration" (2010), eq. 25. Clusters may be more than classes, or fewer.
 
+    Args:
+        labels, clusters: (N,) integers from 0.
+
     >>> clustering_accuracy(np.array([0, 0, 1, 1]), np.array([5, 5, 3, 5]))
     0.75
     """

@@ -50,6 +50,12 @@ def areas(strange: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
         strange: (N,), whether each example is an anomaly; some are and some are not.
         scores: (N,), the greater the stranger. What is not finite is stranger than all else.
 
+    Returns:
+        Both areas, from 0 to 1.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
+
     >>> areas(np.array([False, False, True]), np.array([0.1, 0.2, 0.9]))
     (1.0, 1.0)
     """

@@ -65,6 +65,8 @@ def baselines(data: Dataset, width: int) -> list[Space]:
     """The inputs as they are; and their principal components, as many as `width`, fitted on the
     training part: no more than 50, nor than a quarter of the inputs (or all, if they are few).
 
+    Raises ConfigError where scikit-learn is not installed.
+
     >>> [(s.name, s.width) for s in baselines(tg.data.load("digits"), width=10)]
     [('pixels', 64), ('PCA of pixels', 10)]
     """

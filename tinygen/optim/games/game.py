@@ -31,6 +31,10 @@ class Game:
     Subclasses say `step`. `bind` comes first; the optimizers' update rules come after whatever is
     done to the gradients, and their states are theirs to save.
 
+    Raises:
+        ValueError: `bind` gets fewer than two players, or is called again; `step` gets too few
+            losses, or one that does not depend on a parameter of its player.
+
     >>> class Backwards(Game):
     ...     def step(self, losses):
     ...         for loss, player in zip(losses(), self.players):

@@ -49,6 +49,9 @@ class OrthogonalToPast(GradientTransform):
         capacity: the most directions, each as large as the parameters; the oldest are forgotten.
         report: keep what `report` returns, which costs two passes over the gradient.
 
+    Raises:
+        ValueError: the capacity is below 1.
+
     >>> w = tg.tensor([1.0, 1.0], requires_grad=True)
     >>> past = optim.OrthogonalToPast(capacity=4)
     >>> sgd = optim.SGD([w], lr=1.0, transforms=[past])
