@@ -26,7 +26,7 @@ def spherical_path(start: np.ndarray, end: np.ndarray, points: int) -> np.ndarra
 
     Args:
         start, end: (N, D).
-        points: at least 2.
+        points: at least 2, else ValueError.
 
     >>> spherical_path(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 3).round(4)
     array([[[1.    , 0.    ],

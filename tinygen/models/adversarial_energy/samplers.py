@@ -28,6 +28,9 @@ class MixtureSampler(NegativeSampler):
         samplers: two or more.
         shares: positive, of each; they are scaled to add up to 1. None for equal ones.
 
+    Raises:
+        ValueError: there are fewer than two samplers, or shares do not fit them.
+
     >>> from tinygen.models.rbm import RBM, ContrastiveDivergence, PersistentChains
     >>> both = MixtureSampler([ContrastiveDivergence(1), PersistentChains(20)], shares=[1, 3])
     >>> both.shares

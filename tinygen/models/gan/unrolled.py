@@ -33,6 +33,9 @@ class UnrolledGANTrainer(GANTrainer):
     Args: as `GANTrainer`, and
         unroll: k; 0 is the plain GAN, bit for bit.
 
+    Raises:
+        ValueError: as `GANTrainer`; unroll is negative, or D's rule is not Adam.
+
     >>> trainer = UnrolledGANTrainer(
     ...     mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), unroll=2, rng=rng, noise_shape=4
     ... )

@@ -21,7 +21,7 @@ def multiplications(y: Tensor) -> int:
     many again.
 
     Args:
-        y: with its graph, so computed by networks outside `no_grad`.
+        y: with its graph, so computed by networks outside `no_grad`; ValueError without.
 
     >>> multiplications(nn.Linear(10, 20, rng=rng)(tg.zeros(5, 10)))  # 5 * 10 * 20
     1000

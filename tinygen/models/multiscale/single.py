@@ -84,8 +84,12 @@ def single_scale(
     """The baseline's trainer.
 
     Args:
+        scales: what the players see. noise: the length of one draw.
         weights: draws the first weights. rng: draws the noise.
         options: of `GANTrainer`.
+
+    Raises:
+        ValueError: the scales do not fit, or as `MultiscaleTrainer`.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = single_scale(scales, noise=3, weights=rng, rng=rng)

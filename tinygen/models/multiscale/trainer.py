@@ -31,7 +31,10 @@ class MultiscaleTrainer(GANTrainer):
             size, smallest first.
         discriminator: gives logits (N, K), K = judges. The losses are sums over the judges: each
             plays its own game, and G plays all of them.
-        sizes: of the images, smallest first.
+        sizes: of the images, pixels a side, smallest first.
+
+    Raises:
+        ValueError: as `GANTrainer`; classes or undo are given, or sizes do not double.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = single_scale(scales, noise=3, weights=rng, rng=rng)

@@ -69,6 +69,9 @@ class VQVAE(nn.Module):
         entries: in the codebook, which all groups share.
         output: the family of p(x | codes).
 
+    van den Oord et al., "Neural discrete representation learning" (2017). Raises ValueError
+    for fewer than one group or two entries, and for a width below 1.
+
     >>> model = VQVAE(8, (16,), groups=2, entries=4, width=3, output=BernoulliOutput(), rng=rng)
     >>> trainer = VQTrainer(model, rng=rng)
     >>> sorted(trainer.step(rng.bernoulli(np.full((20, 8), 0.5, "float32"))))
@@ -162,10 +165,11 @@ class VQTrainer(LatentTrainer):
         -log p(x | codes) + |sg(e) - c|^2 + commitment |e - sg(c)|^2
 
     with e the encoder's vectors, c the nearest entries and sg a stopped gradient: the second term
-    moves the entries, the third the encoder.
+    moves the entries, the third the encoder. van den Oord et al., "Neural discrete representation
+    learning" (2017). Batches are (N, D).
 
     Args:
-        commitment: the article's beta, 0.25 there.
+        commitment: the article's beta, 0.25 there; ValueError below 0.
         lr, prior_lr: of the two.
         binarise: see `VAETrainer`.
 
