@@ -5,7 +5,7 @@
     nn.save(net, "net.safetensors")                  # PyTorch's names and layouts
 
 Layers draw their first weights from `rng`, on the host: one seed gives one model on every device.
-Inputs of a shape that does not fit raise ValueError, whose message names the layer.
+Inputs of a shape that does not fit raise ValueError.
 """
 
 from . import init

@@ -3,8 +3,8 @@
 Read `arithmetic.py` first, then `elementwise.py`, `reductions.py`, `shape.py` and `indexing.py`;
 `linalg.py`, `einsum.py` and `fused.py` build on them. `tour.py` shows each operation once.
 
-All of them raise TypeError for what is no tensor, array or number, ValueError for shapes that do
-not fit, and IndexError for an axis or index that is not there; the message names the operation.
+They take tensors, arrays and numbers, and raise ValueError for shapes that do not fit, IndexError
+for an axis or index that is not there.
 """
 
 from . import methods as methods
