@@ -27,7 +27,7 @@ __all__ = ["constant_", "dcgan_", "fans", "gain", "kaiming_normal_", "kaiming_un
 def uniform_parameter(
     shape: tuple[int, ...], bound: float, *, rng: Generator, dtype: Any, device: str | None
 ) -> Tensor:
-    """A new parameter with values from U(-bound, bound).
+    """A new parameter of this shape, with values from U(-bound, bound).
 
     Args:
         device: where it goes; None for where `rng` delivers.
@@ -61,7 +61,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Generat
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
-    """One value everywhere.
+    """One value everywhere, in a tensor of any shape.
 
     >>> nn.init.constant_(tg.zeros(2), 0.5)
     Tensor([0.5, 0.5])

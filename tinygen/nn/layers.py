@@ -149,7 +149,7 @@ class Dropout(Module):
 
     Args:
         p: in [0, 1), else ValueError.
-        rng: where the masks are drawn; it delivers to the device of the inputs.
+        rng: where the masks are drawn, in the shape of the input; it delivers to its device.
 
     >>> dropout = nn.Dropout(0.5, rng=rng)
     >>> set(dropout(tg.ones(100)).numpy().tolist()) == {0.0, 2.0}

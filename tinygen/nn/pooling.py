@@ -155,7 +155,7 @@ class AdaptiveMaxPool2d(_Adaptive):
 
 
 class AdaptiveAvgPool1d(_Adaptive):
-    """(N, C, L) to (N, C, output_size); see `AdaptiveAvgPool2d`.
+    """(N, C, L) to (N, C, output_size); see `AdaptiveAvgPool2d`, also for errors.
 
     >>> nn.AdaptiveAvgPool1d(2)(tg.tensor([[[1.0, 3.0, 5.0, 7.0]]]))
     Tensor([[[2., 6.]]])

@@ -72,13 +72,13 @@ def avg_pool2d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0,
 
 
 def max_pool1d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0) -> Any:
-    """As `max_pool2d` with one axis: (N, C, L) to (N, C, OL)."""
+    """As `max_pool2d` with one axis: (N, C, L) to (N, C, OL); errors as there."""
     return _with_one_axis("max_pool1d", x, kernel, stride, padding, _pick)
 
 
 def avg_pool1d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0,
                count_include_pad: bool = True) -> Any:  # fmt: skip
-    """As `avg_pool2d` with one axis: (N, C, L) to (N, C, OL)."""
+    """As `avg_pool2d` with one axis: (N, C, L) to (N, C, OL); errors as there."""
     length = per_axis("avg_pool1d", "kernel", kernel, 1, 1)[0] if count_include_pad else 0
     return _with_one_axis("avg_pool1d", x, kernel, stride, padding,
                           lambda x, rows, columns: _average(x, (rows, columns), (0, length)))  # fmt: skip

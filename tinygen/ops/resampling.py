@@ -39,7 +39,8 @@ def upsample_nearest2d(x: Any, factor: Any) -> Any:
 def upsample_bilinear2d(x: Any, factor: Any, *, align_corners: bool = False) -> Any:
     """Linear interpolation along both axes to `factor` times the size: see `resize_bilinear2d`.
 
-    (N, C, H, W) to (N, C, H factor, W factor), the factor an int or (height, width).
+    (N, C, H, W) to (N, C, H factor, W factor), the factor an int or (height, width). Raises
+    ValueError for another rank, or a factor below 1.
     """
     check_images("upsample_bilinear2d", x)
     fh, fw = per_axis("upsample_bilinear2d", "factor", factor, 2, 1)

@@ -49,13 +49,16 @@ def reshape(x: Any, *shape: Any) -> Any:
 
 
 def transpose(x: Any, *axes: Any) -> Any:
-    """The axes in another order, as several integers or one tuple (default: reversed)."""
+    """The axes in another order, as several integers or one tuple (default: reversed).
+
+    Raises IndexError for an axis that is not there, ValueError where one is missing.
+    """
     order = _flat(axes) if axes and axes[0] is not None else tuple(range(x.ndim))[::-1]
     return _transpose(x, tuple(nth_axis(a, x.ndim) for a in order))
 
 
 def swapaxes(x: Any, a: int, b: int) -> Any:
-    """Two axes exchanged."""
+    """Two axes exchanged; IndexError for one that is not there."""
     axes = list(range(x.ndim))
     a, b = nth_axis(a, x.ndim), nth_axis(b, x.ndim)
     axes[a], axes[b] = axes[b], axes[a]
@@ -63,7 +66,7 @@ def swapaxes(x: Any, a: int, b: int) -> Any:
 
 
 def expand_dims(x: Any, axis: int) -> Any:
-    """A new axis of length 1, at `axis` of the result."""
+    """A new axis of length 1, at `axis` of the result; IndexError if that is out of range."""
     at = nth_axis(axis, x.ndim + 1)
     return _reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
@@ -84,7 +87,10 @@ def flip(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
 
 
 def repeat(x: Any, times: int, axis: int) -> Any:
-    """Each element `times` times in a row, along `axis`, which becomes so many times as long."""
+    """Each element `times` times in a row, along `axis`, which becomes so many times as long.
+
+    Raises IndexError for an axis that is not there.
+    """
     return _repeat(x, times, nth_axis(axis, x.ndim))
 
 

@@ -25,7 +25,7 @@ def constant(lr: float) -> Schedule:
 
 
 def linear(start: float, end: float, steps: int) -> Schedule:
-    """From `start` at step 0 in a straight line to `end` at step `steps`, at least 1.
+    """From `start` at step 0 in a straight line to `end` at step `steps`; ValueError below 1.
 
     >>> optim.schedules.linear(1.0, 0.0, steps=10)(5)
     0.5
@@ -61,7 +61,7 @@ def cosine(lr: float, steps: int, floor: float = 0.0, warmup: int = 0) -> Schedu
 
 
 def exponential(lr: float, decay: float) -> Schedule:
-    """lr * decay^step, with a positive decay.
+    """lr * decay^step, with a positive decay, else ValueError.
 
     >>> optim.schedules.exponential(8.0, decay=0.5)(3)
     1.0
@@ -71,7 +71,9 @@ def exponential(lr: float, decay: float) -> Schedule:
 
 
 def step_decay(lr: float, factor: float, every: int) -> Schedule:
-    """lr * factor^(step // every): multiplied by `factor` every so many steps, both positive.
+    """lr * factor^(step // every): multiplied by `factor` every so many steps.
+
+    Raises ValueError unless both are positive.
 
     >>> rate = optim.schedules.step_decay(8.0, factor=0.5, every=10)
     >>> rate(9), rate(10)
@@ -85,7 +87,7 @@ def warmup(schedule: float | Schedule, steps: int) -> Schedule:
     """`schedule` multiplied by 1/steps, 2/steps, ..., 1 in the first steps.
 
     Not by 0 in the first: that step would be wasted. `schedule` is a function of the step, or one
-    rate; `steps` is at least 1.
+    rate; `steps` is at least 1, else ValueError.
 
     >>> rate = optim.schedules.warmup(optim.schedules.constant(1.0), steps=4)
     >>> [rate(step) for step in range(5)]

@@ -22,7 +22,7 @@ __all__ = ["Extra", "FeatureMatching", "HistoricalAveraging", "Orthogonality"]
 
 
 class Extra:
-    """A loss with its weight.
+    """A loss with its weight: of a `Round`, 0-d.
 
     name: what the step's results call it. Raises ValueError for a weight that is negative or not
     finite.

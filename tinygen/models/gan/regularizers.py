@@ -30,7 +30,7 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Regularizer:
-    """A penalty with its weight.
+    """A penalty with its weight: of a critic, and examples (N, ...) of each kind, 0-d.
 
     every: the trainer adds it once in so many steps, that many times as strong (Karras et al. 2020,
         "Analyzing and improving the image quality of StyleGAN", section 3.1).

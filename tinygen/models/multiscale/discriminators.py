@@ -120,7 +120,9 @@ def multiscale_discriminators(
     feature_matching: float = 1.0,
     **options: Any,
 ) -> FeatureMatchingTrainer:
-    """Their trainer; the arguments are those of `single_scale`, and the matching's weight.
+    """The trainer of several discriminators (see `MultiscaleDiscriminator`).
+
+    Arguments and errors as of `single_scale`; feature_matching is the weight of the matching.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = multiscale_discriminators(scales, noise=3, weights=rng, rng=rng)

@@ -187,7 +187,9 @@ class LaplacianTrainer(MultiscaleTrainer):
 def lapgan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> LaplacianTrainer:
-    """LAPGAN's trainer; the arguments are those of `single_scale`, `noise` being that of level 0.
+    """The trainer of LAPGAN (see `LaplacianGenerator`).
+
+    Arguments and errors as of `single_scale`, `noise` being that of level 0.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)

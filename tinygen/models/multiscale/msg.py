@@ -27,6 +27,7 @@ class MSGGenerator(nn.Module):
     """Noise (N, noise) to images of all sizes, joined in rows (see `Pyramid.join`).
 
     Karnewar & Wang, "MSG-GAN: multi-scale gradients for generative adversarial networks" (2020).
+    Raises ValueError for scales that do not fit each other.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> [image.shape for image in MSGGenerator(3, scales, Kit(rng)).images(tg.zeros(2, 3))]
@@ -103,7 +104,7 @@ class MSGTrainer(MultiscaleTrainer):
 def msg_gan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> MSGTrainer:
-    """MSG-GAN's trainer; the arguments are those of `single_scale`.
+    """MSG-GAN's trainer (see `MSGGenerator`); the arguments are those of `single_scale`.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = msg_gan(scales, noise=3, weights=rng, rng=rng)

@@ -139,7 +139,7 @@ class GrowingGenerator(Growing):
 class GrowingDiscriminator(Growing):
     """Images (N, C, s, s), s the size of the present stage, to logits (N, 1).
 
-    Karras et al., "Progressive growing of GANs" (2018), section 2.
+    Karras et al., "Progressive growing of GANs" (2018), section 2. Raises as `GrowingGenerator`.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> GrowingDiscriminator(scales, EqualizedKit(rng))(tg.zeros(2, 1, 4, 4)).shape
@@ -258,7 +258,9 @@ class ProgressiveTrainer(MultiscaleTrainer):
 def progressive(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, phase: int, **options: Any
 ) -> ProgressiveTrainer:
-    """The trainer of progressive growing; arguments as of `single_scale`, and the steps of a phase.
+    """The trainer of progressive growing (see `ProgressiveTrainer`).
+
+    Arguments and errors as of `single_scale`; phase is the steps of a phase.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = progressive(scales, noise=3, weights=rng, rng=rng, phase=10)

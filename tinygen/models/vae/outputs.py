@@ -23,7 +23,7 @@ __all__ = ["BernoulliOutput", "DiscretisedLogisticOutput", "GaussianOutput", "Ou
 
 
 class Output(nn.Module):
-    """A family of distributions with one number of the decoder for each feature.
+    """A family of distributions with one number of the decoder for each feature, (..., D).
 
     `binary`: values between 0 and 1 are probabilities, of which each use draws zeros and ones.
     `check` raises DataError for data that it cannot have.

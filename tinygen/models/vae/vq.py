@@ -61,7 +61,7 @@ class Quantised(NamedTuple):
 
 
 class VQVAE(nn.Module):
-    """Dense encoder to `groups` vectors, the codebook, and a dense decoder.
+    """Dense encoder of rows (N, D) to `groups` vectors, the codebook, and a dense decoder.
 
     Args:
         features: D. hidden: widths of the encoder's hidden layers; the decoder has them reversed.
@@ -117,7 +117,8 @@ class CodePrior(nn.Module):
     """p(codes) = prod_i p(code_i | earlier codes), each a softmax that is linear in those.
 
     A fully visible belief network: Frey 1998, "Graphical models for machine learning and digital
-    communication", section 3.2. (The article's own prior is a PixelCNN.)
+    communication", section 3.2. (The article's own prior is a PixelCNN.) Codes are one-hot rows
+    (N, groups, entries).
 
     >>> CodePrior(groups=2, entries=4, rng=rng).draw(rng.normal((5, 2))).shape
     (5, 2, 4)
