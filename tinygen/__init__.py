@@ -8,7 +8,9 @@ Tensor([2., 4., 6.])
 
 Operations and what differentiates them are here; layers in `tinygen.nn`, update rules in
 `tinygen.optim`, data, models and what judges them in `tinygen.data`, `tinygen.models` and
-`tinygen.metrics`. Examples take for granted
+`tinygen.metrics`. Functions of elements keep the shape of their argument, and broadcast several as
+NumPy does; ValueError tells of shapes that do not fit, IndexError of an axis or index that is not
+there. Examples take for granted
 
     import numpy as np
     import tinygen as tg

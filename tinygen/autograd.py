@@ -49,7 +49,8 @@ def grad(
     Raises:
         RuntimeError: the graph was freed by an earlier pass, an array that it needs was
             overwritten, or an input is not in the graph.
-        ValueError: the cotangent's shape is not the output's.
+        ValueError: the cotangent's shape is not the output's, or several elements have none.
+        TypeError: the output or an input is no Tensor.
 
     >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     >>> tg.grad((x**3).sum(), x)

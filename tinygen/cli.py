@@ -1,4 +1,7 @@
-"""The `tinygen` command: what it takes, and how it ends."""
+"""The `tinygen` command: what it takes, and how it ends.
+
+`main(["info"])` does from Python what `tinygen info` does in a shell, and returns the exit code.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Making tensors from values, sizes and other libraries' arrays."""
+"""Making tensors from values, sizes and other libraries' arrays.
+
+    x = tg.tensor([[1.0, 2.0]], requires_grad=True)      # floats of Python become float32
+    y = tg.zeros(3, 4, device="cuda")
+    z = tg.from_dlpack(torch_tensor)                     # the same memory, not a copy
+
+Numbers go to the default device unless `device` says otherwise: see `tg.use_device`.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +29,11 @@ def tensor(
             CuPy (keeps its dtype), or a Tensor.
         device: "cpu", "cuda", "cuda:1", "auto"; None for the default, or for where `data` is.
         requires_grad: record what is computed from it, so that `tg.grad` can come back to it.
+
+    Raises:
+        TypeError: it holds no numbers, or gradients are required of integers.
+        ValueError: nested lists have rows of different lengths.
+        DeviceError: the device does not exist or cannot be used.
 
     >>> tg.tensor([[1, 2], [3, 4]])
     Tensor([[1, 2],
@@ -59,7 +71,7 @@ def zeros(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Ten
 
 
 def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """A tensor of ones.
+    """A tensor of ones; the shape as for `zeros`.
 
     >>> tg.ones(2)
     Tensor([1., 1.])
@@ -68,7 +80,7 @@ def ones(*shape: Any, dtype: Any = "float32", device: str | None = None) -> Tens
 
 
 def full(shape: Any, value: Any, *, dtype: Any = "float32", device: str | None = None) -> Tensor:
-    """A tensor of one value.
+    """A tensor of one value; the shape as a tuple.
 
     >>> tg.full((2, 2), 0.5)
     Tensor([[0.5, 0.5],
@@ -80,7 +92,7 @@ def full(shape: Any, value: Any, *, dtype: Any = "float32", device: str | None =
 
 
 def arange(*bounds: Any, dtype: Any = None, device: str | None = None) -> Tensor:
-    """start, start + step, ... below stop, as NumPy counts; integers unless a bound is a float.
+    """start, start + step, ... below stop, (n,), as NumPy counts; integers unless one is a float.
 
     >>> tg.arange(3), tg.arange(1.0, 2.0, 0.5)
     (Tensor([0, 1, 2], dtype=int64), Tensor([1. , 1.5]))
@@ -101,6 +113,9 @@ def eye(n: int, *, dtype: Any = "float32", device: str | None = None) -> Tensor:
 
 def from_dlpack(array: Any) -> Tensor:
     """A tensor that shares the memory of another library's array (PyTorch, JAX, CuPy, ...).
+
+    Shape, dtype and device are those of the array. Raises DeviceError if it is on a GPU that cannot
+    be used here.
 
     >>> array = np.zeros(2, dtype="float32")
     >>> shared = tg.from_dlpack(array)

@@ -45,7 +45,7 @@ LOG_2_PI = math.log(2.0 * math.pi)
 
 
 class StandardNormal:
-    """N(0, 1) in each component: the prior of a latent vector.
+    """N(0, 1) in each component: the prior of a latent vector, (..., D). Log-densities are in nats.
 
     >>> StandardNormal().log_prob(tg.zeros(1, 2))
     Tensor([-1.8379])
@@ -64,7 +64,9 @@ class Normal:
     """N(mean, exp(log_variance)) in each component.
 
     Args:
-        mean: (..., D). log_variance: of a shape that broadcasts with it, or a number.
+        mean: (..., D). log_variance: of a shape that broadcasts with it, or a float.
+
+    Log-densities and divergences are in nats, (...): sums over the last axis.
 
     >>> Normal(tg.zeros(1, 2), 0.0).log_prob(tg.zeros(1, 2))
     Tensor([-1.8379])
@@ -120,6 +122,12 @@ class Normal:
 class Bernoulli:
     """Ones with probability sigmoid(logits), else zeros.
 
+    Args:
+        logits: (..., D), the log-odds.
+
+    Log-probabilities and divergences are in nats, (...): sums over the last axis. Raises ValueError
+    for an x that does not broadcast to the logits.
+
     >>> Bernoulli(tg.zeros(1, 3)).log_prob(tg.ones(1, 3))
     Tensor([-2.0794])
     """
@@ -156,6 +164,9 @@ class DiscretisedLogistic:
 
     Args:
         mean: (..., D). log_scale: broadcasts with it. levels: L, such as 256.
+
+    Log-probabilities are in nats, (...): sums over the last axis. Raises ValueError for fewer than
+    two levels.
 
     >>> grey = DiscretisedLogistic(tg.full((1, 1), 0.5), tg.full((1, 1), -2.0), levels=17)
     >>> grey.sample(rng).shape
@@ -203,7 +214,8 @@ class DiscretisedLogistic:
 def monte_carlo_kl(q: Any, p: Any, rng: Generator, samples: int = 1) -> Any:
     """KL(q || p) as the mean of log q(x) - log p(x) over draws from q, where no closed form exists.
 
-    Unbiased; gradients pass through the draws where q's are reparameterised.
+    Unbiased; gradients pass through the draws where q's are reparameterised. (...), in nats, for
+    distributions of (..., D). Raises ValueError for fewer than one sample.
 
     >>> q = Normal(tg.ones(1, 2), 0.0)
     >>> estimate = monte_carlo_kl(q, StandardNormal(), rng, samples=1000)

@@ -52,6 +52,9 @@ def draw_graph(
     Returns:
         The text of the file.
 
+    Raises:
+        ValueError: nothing was recorded for `y`, or the path ends in something else.
+
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> picture = tg.draw_graph(tg.tanh(x) * x, "graph.svg", names={"x": x})
     >>> picture[:4], "tanh" in picture

@@ -67,6 +67,7 @@ def gradcheck(
         GradientError: with the order, the input and the element that disagree most, or where the
             output or a gradient has the wrong dtype or shape, or an input was written to.
         ValueError: there is nothing to check.
+        TypeError: an input has elements that are not floats.
 
     >>> tg.gradcheck(lambda x, y: tg.tanh(x * y), [[0.5, -1.0], [2.0, 1.0]], order=2) < 1e-6
     True

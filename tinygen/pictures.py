@@ -1,4 +1,11 @@
-"""Samples as pictures: grids of images, clouds of points, and films of how they came about."""
+"""Samples as pictures: grids of images, clouds of points, and films of how they came about.
+
+    image_grid(images).save("samples.png")               # (N, H, W) in [0, 1]
+    point_cloud(samples, data).save("samples.png")       # (N, 2) each
+    Path("film.gif").write_bytes(film_bytes([image_grid(images) for images in history], "GIF"))
+
+Pillow is imported as a picture is made, not before.
+"""
 
 from __future__ import annotations
 

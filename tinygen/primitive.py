@@ -181,6 +181,10 @@ def primitive(
     The function returned takes its arguments by position. Called with no Tensor it returns a raw
     array; otherwise a Tensor, recorded if an argument with a rule requires gradients.
 
+    Raises:
+        ValueError: there is an operation of that name already.
+        TypeError: there is no rule.
+
     >>> cube = tg.primitive("cube", lambda xp, x: x * x * x, lambda g, x: g * (3.0 * x * x))
     >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> tg.grad(cube(x).sum(), x)
@@ -242,7 +246,7 @@ class _Endless:
 def constant(name: str, forward: Callable, doc: str | None = None) -> Callable:
     """Declare an operation that is constant almost everywhere, such as `x < y` or `argmax`.
 
-    Its results never require gradients.
+    Its results never require gradients. Arguments as for `primitive`, without rules.
 
     >>> is_even = tg.constant("is_even", lambda xp, x: x % 2 == 0)
     >>> is_even(tg.tensor([1, 2]))

@@ -37,6 +37,10 @@ class Generator:
 
     Shapes are tuples or integers; floats come as float32 unless `dtype` says otherwise.
 
+    Raises:
+        ValueError: the seed is negative or no integer.
+        DeviceError: the device does not exist or cannot be used.
+
     >>> rng = tg.Generator(0)
     >>> rng.integers(0, 10, 3), rng.normal((2, 3)).shape
     (array([7, 0, 4]), (2, 3))
@@ -145,7 +149,7 @@ class Generator:
         )
 
     def integers(self, low: int, high: int, shape: Any = ()) -> Array:
-        """Integers in [low, high), int64."""
+        """Integers in [low, high), int64. Raises ValueError unless high exceeds low."""
         low, high = index(low), index(high)
         if high <= low:
             raise ValueError(f"integers: high must exceed low, not [{low}, {high}).")
@@ -164,7 +168,11 @@ class Generator:
         return {"key": list(self._own.key), "counter": list(words_of(self._own.counter))}
 
     def load_state_dict(self, state: dict[str, list[int]]) -> None:
-        """Continue where another generator's `state_dict` was taken."""
+        """Continue where another generator's `state_dict` was taken.
+
+        Raises:
+            ValueError: these are not a key of 2 and a counter of 4 words of 64 bits.
+        """
         key, counter = ([int(word) for word in state[name]] for name in ("key", "counter"))
         if len(key) != 2 or len(counter) != 4:
             raise ValueError("Generator: a state has a key of 2 and a counter of 4 integers.")

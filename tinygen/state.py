@@ -1,4 +1,10 @@
-"""Saved states: checking all of one before any of it is written."""
+"""Saved states: checking all of one before any of it is written.
+
+    values = check_state("Model.load_state_dict", {"weight": weight}, given)    # or ValueError
+    weight[...] = values["weight"]
+
+One misfit refuses the whole state, so that a failed load leaves the model as it was.
+"""
 
 from __future__ import annotations
 

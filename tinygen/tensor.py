@@ -53,6 +53,9 @@ class Tensor:
         node: how it was computed; None for a constant or a leaf.
         requires_grad: record what is computed from this tensor, so that `grad` can come back to it.
 
+    Raises:
+        TypeError: gradients are required of elements that are not floats.
+
     >>> x = tg.Tensor(np.ones((2, 3)), requires_grad=True)
     >>> x.shape, x.dtype, x.device
     ((2, 3), dtype('float64'), 'cpu')

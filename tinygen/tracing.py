@@ -46,6 +46,10 @@ class Traced:
 
     The results are constants: they remember no graph.
 
+    Raises:
+        RuntimeError: when called, `f` does something that calls of operations do not tell.
+        TypeError: when called, an argument or a result is no tensor.
+
     >>> f = Traced(lambda x: tg.tanh(x) * 2.0)
     >>> x = tg.tensor([0.0, 1.0])
     >>> f(x)

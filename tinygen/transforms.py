@@ -47,6 +47,10 @@ def vjp(f: Callable[..., Any], *inputs: Tensor) -> tuple[Any, Callable[[Any], An
         output (a list of them for several outputs), the result that of the input (a list for
         several inputs), zeros where nothing depends on it.
 
+    Raises:
+        TypeError: an input is no floating-point Tensor.
+        ValueError: (from `pullback`) a cotangent has another shape than its output.
+
     >>> value, pullback = tg.vjp(lambda x: x**2, tg.tensor([1.0, 2.0]))
     >>> value, pullback(tg.tensor([1.0, 10.0]))
     (Tensor([1., 4.]), Tensor([ 2., 40.]))
@@ -71,6 +75,10 @@ def jvp(f: Callable[..., Any], inputs: Any, tangents: Any) -> tuple[Any, Any]:
     Args:
         inputs, tangents: one tensor and its direction, or a list of each, of equal shapes.
 
+    Raises:
+        TypeError: an input is no floating-point Tensor.
+        ValueError: a tangent has another shape than its input.
+
     >>> value, rate = tg.jvp(lambda x: x**2, tg.tensor([1.0, 2.0]), tg.tensor([1.0, 10.0]))
     >>> value, rate
     (Tensor([1., 4.]), Tensor([ 2., 40.]))
@@ -85,7 +93,9 @@ def jvp(f: Callable[..., Any], inputs: Any, tangents: Any) -> tuple[Any, Any]:
 def value_and_grad(f: Callable[..., Any]) -> Callable[..., tuple[Tensor, Any]]:
     """The function that returns f(*inputs), one number, and its gradient in every input.
 
-    The gradient is a tensor for one input, a list for several.
+    The gradient is a tensor for one input, a list for several, each in the shape of its input. It
+    raises TypeError for an input that is no floating-point Tensor, ValueError where f returns more
+    than one number.
 
     >>> value, gradient = tg.value_and_grad(lambda x: (x**2).sum())(tg.tensor([1.0, 2.0]))
     >>> value, gradient
@@ -99,7 +109,11 @@ def hvp(f: Callable[..., Any], x: Any, v: Any) -> Any:
 
     Args:
         f: returns one number.
-        x, v: one tensor and a direction of its shape, or a list of each.
+        x, v: one tensor and a direction of its shape, or a list of each; so is the result.
+
+    Raises:
+        TypeError: an input is no floating-point Tensor.
+        ValueError: f returns more than one number, or a direction has another shape than its input.
 
     >>> tg.hvp(lambda x: x[0] ** 2 * x[1], tg.tensor([1.0, 2.0]), tg.tensor([1.0, 0.0]))
     Tensor([4., 2.])
@@ -116,6 +130,9 @@ def jacobian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
     One pass for each element of the output, or of the input if that is smaller.
 
+    Raises:
+        TypeError: an input is no floating-point Tensor, or f returns several tensors.
+
     >>> tg.jacobian(lambda x: tg.stack([x[0] * x[1], x[0]]), tg.tensor([2.0, 3.0]))
     Tensor([[3., 2.],
             [1., 0.]])
@@ -125,6 +142,10 @@ def jacobian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
 
 def hessian(f: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     """The second derivatives of `f`, which returns one number: shape (*x.shape, *x.shape).
+
+    Raises:
+        TypeError: an input is no floating-point Tensor.
+        ValueError: f returns more than one number.
 
     >>> tg.hessian(lambda x: x[0] ** 2 * x[1], tg.tensor([1.0, 2.0]))
     Tensor([[4., 2.],

@@ -157,6 +157,9 @@ def set_matmul_precision(precision: str) -> None:
             of TF32, which tensor cores multiply several times as fast. Results then have three
             digits. On the processor both are float32.
 
+    Raises:
+        ValueError: the precision is neither.
+
     >>> tg.set_matmul_precision("high")  # on a GPU; nothing changes on the processor
     >>> tg.ones(1, 2) @ tg.ones(2, 1)
     Tensor([[2.]])

@@ -1,4 +1,10 @@
-"""Memory of a device, as numbers and as people write it: "4GB", "512 MiB", "50%"."""
+"""Memory of a device, as numbers and as people write it: "4GB", "512 MiB", "50%".
+
+    read_limit("50%", total=memory.total)                # bytes
+    as_text(1_536)                                       # "1.50 KiB"
+
+GB are 10^9 bytes, GiB 2^30.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""NumPy: the CPU backend."""
+"""NumPy: the CPU backend.
+
+    with tg.use_device("cpu"):
+        x = tg.zeros(3, 4)                               # x.data is a NumPy array
+
+Where NumPy would pass several times over large arrays, it computes them in chunks that stay in the
+cache: see `CHUNK`.
+"""
 
 from __future__ import annotations
 

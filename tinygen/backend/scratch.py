@@ -1,4 +1,11 @@
-"""Work buffers that outlive a call: large ones are not mapped and cleared anew each time."""
+"""Work buffers that outlive a call: large ones are not mapped and cleared anew each time.
+
+    scratch = Scratch(limit=1 << 26)                     # bytes, of all that is kept
+    with scratch.use(key, lambda: np.empty(shape)) as buffer:
+        ...                                              # its content is what the last use left
+
+Beyond the limit the least recently used is forgotten first.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The size from which one device is faster than another."""
+"""The size from which one device is faster than another.
+
+`overtaking(sizes, slower, faster)` finds it from the times of both devices, by interpolation.
+"""
 
 from __future__ import annotations
 

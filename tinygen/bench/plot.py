@@ -1,4 +1,7 @@
-"""Results as a picture: time over size, both logarithmic, a panel for each workload."""
+"""Results as a picture: time over size, both logarithmic, a panel for each workload.
+
+`draw(results)` is the PNG of what `session.run` returned.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The commands of `tinygen`, one a file: `add` says its options, `run` does it."""
+"""The commands of `tinygen`, one a file: `add` says its options, `run` does it.
+
+A command of your own is a file with these two functions, in `COMMANDS`.
+"""
 
 from . import (
     animate,

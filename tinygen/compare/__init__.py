@@ -1,4 +1,8 @@
-"""Models side by side: the same data, the same seconds, the same measures."""
+"""Models side by side: the same data, the same seconds, the same measures.
+
+`tinygen compare vae gan rbm --data mnist --budget 120s` runs such a contest; each run is a folder
+like any other, to be sampled and resumed.
+"""
 
 from .contest import Entry, contest, folder_name
 from .measures import Field, Measures

@@ -1,4 +1,8 @@
-"""What every model is measured by, and what real data gets by the same measures."""
+"""What every model is measured by, and what real data gets by the same measures.
+
+`Field(...).measure(sample)` gives the measures by name, `of_real_data()` the same of training
+examples.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""What is trained on: named datasets, your own arrays, Gaussian mixtures, and batches of them."""
+"""What is trained on: named datasets, your own arrays, Gaussian mixtures, and batches of them.
+
+    data = tg.data.load("mnist")                         # or "photos/", "table.csv", "mine.npz"
+    batches = tg.data.BatchLoader((data.train, data.train_labels), 64, rng)
+    images, labels = batches.next_batch()                # NumPy arrays (64, ...) and (64,)
+
+Images are float32 in [0, 1]. What cannot be used is a `DataError`: one sentence that says why.
+"""
 
 from .catalogue import LOADERS, load, located
 from .dataset import Dataset, from_arrays

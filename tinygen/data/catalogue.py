@@ -1,4 +1,11 @@
-"""The named datasets: `load("digits")`, `load("mnist")`, ..."""
+"""The named datasets: `load("digits")`, `load("mnist")`, ...
+
+    data = load("mnist")                                 # downloaded once, then kept
+    ring = load("ring", rng)                             # drawn, so it needs a generator
+    mine = load("photos/")                               # your own, by its path
+
+`LOADERS` has the names.
+"""
 
 import difflib
 from collections.abc import Callable

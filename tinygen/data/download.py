@@ -1,4 +1,9 @@
-"""Fetching a file once: mirrors tried in turn, nothing kept that does not match its hash."""
+"""Fetching a file once: mirrors tried in turn, nothing kept that does not match its hash.
+
+    path = fetch(filename, sha256, mirrors, cache_folder(), remedy="check the connection")
+
+`cache_folder` is the operating system's cache for tinygen; pooch does the fetching.
+"""
 
 import sys
 from collections.abc import Sequence

@@ -24,6 +24,8 @@ CHUNK = 1 << 20
 def read_idx(path: str | PathLike[str]) -> NDArray[np.uint8]:
     """The array of unsigned bytes in an IDX file, gzipped or plain (told by its first bytes).
 
+    Its shape is what the header declares: (N, H, W) for images, (N,) for labels.
+
     Raises DataError when the file cannot be read, is not IDX, holds another element type, or holds
     fewer or more bytes than its header declares.
 

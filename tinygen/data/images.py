@@ -37,7 +37,7 @@ class _Part:
 
 
 def load_images(path: str | PathLike[str]) -> Dataset:
-    """The images in a folder, as a dataset named after it.
+    """The images in a folder, as a dataset named after it: (N, H, W) grey, or (N, 3, H, W).
 
     Without folders `train` and `test` in it, a fifth of every class is held out. Raises DataError
     for a file that is no image, is larger than it should be or of another size than the first, for

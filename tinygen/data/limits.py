@@ -1,4 +1,9 @@
-"""How much data fits: asked before anything is allocated, for a header may promise anything."""
+"""How much data fits: asked before anything is allocated, for a header may promise anything.
+
+    check_size(60_000 * 784, "mine.npz")                 # DataError where memory is too small
+
+A container's limit and that of `ulimit -v` count too.
+"""
 
 import os
 from contextlib import suppress

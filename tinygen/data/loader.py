@@ -1,4 +1,11 @@
-"""Batches: shuffled, aligned, and resumable in the middle of an epoch."""
+"""Batches: shuffled, aligned, and resumable in the middle of an epoch.
+
+    batches = BatchLoader((images, labels), 64, rng)
+    x, y = batches.next_batch()                          # (64, ...) and (64,)
+    batches.load_state_dict(state)                       # on from where `state_dict` was taken
+
+A resumed loader gives the batches that the interrupted one would have given.
+"""
 
 import operator
 from collections.abc import Iterator, Sequence

@@ -72,7 +72,7 @@ MIXTURES: dict[str, Mixture] = {"ring": RING, "grid": GRID}
 
 
 def sample_mixture(mixture: str | Mixture, n: int, rng: Generator) -> NDArray[np.float32]:
-    """n points (n, 2) of a mixture, given as "ring", "grid" or a `Mixture`.
+    """n points (n, 2), float32, of a mixture, given as "ring", "grid" or a `Mixture`.
 
     Raises DataError for an unknown name or n < 1. `Mixture.sample` also tells the modes.
 

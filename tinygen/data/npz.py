@@ -1,4 +1,10 @@
-"""Your own arrays, from an .npz or .npy file."""
+"""Your own arrays, from an .npz or .npy file.
+
+    np.savez("mine.npz", train=rows, train_labels=labels)        # test, test_labels: optional
+    data = load_npz("mine.npz")
+
+What others may have made is not trusted: pickled objects and damaged headers are refused.
+"""
 
 import math
 import os
@@ -51,6 +57,7 @@ def load_npz(path: str | PathLike[str]) -> Dataset:
 def load_npy(path: str | PathLike[str]) -> Dataset:
     """The dataset in an .npy file, named after the file: unlabelled, a fifth of it held out.
 
+    The array is `train` of `from_arrays`: rows (N, D), or images (N, H, W) or (N, C, H, W).
     Raises DataError as `load_npz` does.
 
     >>> np.save("mine.npy", np.zeros((10, 3)))

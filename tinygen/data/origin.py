@@ -1,4 +1,10 @@
-"""Where your own data came from and how it was scaled: what a run records of it."""
+"""Where your own data came from and how it was scaled: what a run records of it.
+
+    data.origin.record()                                 # path, SHA-256, scaling, columns
+    data.in_own_units(samples)                           # a table's scaling undone
+
+A run's record holds it, so that the same data can be found and told from other data later.
+"""
 
 import hashlib
 from dataclasses import asdict, dataclass

@@ -1,4 +1,9 @@
-"""Your own data, by its path: a folder of images, arrays, or a table."""
+"""Your own data, by its path: a folder of images, arrays, or a table.
+
+    load_own("photos/"), load_own("mine.npz"), load_own("table.csv")
+
+The path's ending tells the kind; a folder holds images.
+"""
 
 import os
 from collections.abc import Callable

@@ -1,4 +1,9 @@
-"""An image file's pixels, read as if a stranger had sent it."""
+"""An image file's pixels, read as if a stranger had sent it.
+
+    image = pixels(read_content(file), file, grey=True)  # (H, W), uint8
+
+The size is read from the header and checked before anything is decoded.
+"""
 
 import warnings
 from collections.abc import Iterator

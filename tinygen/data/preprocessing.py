@@ -1,4 +1,10 @@
-"""Data made ready for a network without bounds on its output: cleaned and standardised."""
+"""Data made ready for a network without bounds on its output: cleaned and standardised.
+
+    rows, done = preprocess(rows)                        # (N, D), of mean 0
+    samples = done.undo(samples)                         # in the units of the data again
+
+Rows that repeat an earlier one, and constant ones, are dropped.
+"""
 
 from dataclasses import dataclass
 from typing import Any

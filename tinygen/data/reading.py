@@ -1,4 +1,10 @@
-"""Opening files of your own, and telling their damage in one sentence."""
+"""Opening files of your own, and telling their damage in one sentence.
+
+    with open_plain(name) as file, damage_told(name, "an image"):
+        ...                                              # any decoder's error becomes a DataError
+
+So all readers of files tell a damaged one alike.
+"""
 
 import os
 from collections.abc import Iterator

@@ -1,4 +1,9 @@
-"""Images of another size, for networks that have one size only."""
+"""Images of another size, for networks that have one size only.
+
+    data = resized(load("mnist"), 32)                    # 28 x 28 to 32 x 32
+
+Images become larger, never smaller: by a whole factor where that fits, then by a border of zeros.
+"""
 
 from dataclasses import replace
 
@@ -15,7 +20,8 @@ def resized(data: Dataset, size: int) -> Dataset:
     """The dataset with square images of `size` pixels a side, in [0, 1] as before.
 
     Images that are nearly as large get a border of zeros (MNIST: 28 to 32); smaller ones are first
-    enlarged by a whole factor, bilinearly (digits: 8 to 32). Raises DataError for larger ones.
+    enlarged by a whole factor, bilinearly (digits: 8 to 32). (N, H, W) becomes (N, size, size), and
+    with channels likewise. Raises DataError for larger ones.
 
     >>> resized(load("digits"), 32).train.shape
     (1438, 32, 32)

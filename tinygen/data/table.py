@@ -37,6 +37,8 @@ LONGEST_LINE = 2**22
 def load_csv(path: str | PathLike[str]) -> Dataset:
     """The dataset in a CSV file, named after the file; a fifth of every class is held out.
 
+    Examples are float32 rows (N, D), each column standardised by the training part; D counts the
+    columns that are no labels.
     Raises DataError when the file cannot be read or is no table, names the line and column of a
     value that is missing or no number, and refuses columns of texts that are no classes.
 

@@ -1,4 +1,10 @@
-"""What is measured: judgements of samples, each with what it says of real data beside it."""
+"""What is measured: judgements of samples, each with what it says of real data beside it.
+
+    print(metrics.evaluate(data, trainer.sample, seed=0).words)     # all that suits the data
+    metrics.prdc(real, fake), metrics.frechet_distance(real, fake)  # of features (N, D)
+
+Distances are best at 0; precision, recall, density and coverage at 1.
+"""
 
 from .energy import energy_distance
 from .estimate import Estimate, Measure

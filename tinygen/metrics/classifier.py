@@ -1,4 +1,11 @@
-"""The networks that judge samples, and how they are trained on labelled data."""
+"""The networks that judge samples, and how they are trained on labelled data.
+
+    classifier = classifier_for(data, rng)               # chosen by the size of the images
+    classifier.train(data, rng)
+    logits = classifier.network(x)                       # (N, n_classes)
+
+`judge.py` judges by such a network; `kept.py` keeps what was trained.
+"""
 
 from __future__ import annotations
 

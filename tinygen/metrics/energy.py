@@ -21,6 +21,10 @@ def energy_distance(x: np.ndarray, y: np.ndarray) -> float:
 
     The means within a set are over pairs of different examples, so that the estimate has no bias;
     chance may make it negative. nan where an example is not finite. The cost is O(D (N + M)^2).
+    Szekely and Rizzo, "Energy statistics: a class of statistics based on distances" (2013), eq. 5.
+
+    Raises:
+        ValueError: a set holds fewer than 2 examples.
 
     >>> energy_distance(np.zeros((5, 2)), np.tile([3.0, 4.0], (5, 1)))
     10.0

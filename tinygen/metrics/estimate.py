@@ -1,4 +1,10 @@
-"""A number that was measured, and how far to trust it."""
+"""A number that was measured, and how far to trust it.
+
+    estimate = bootstrap(lambda x: x.mean(), rows, seed=0)
+    estimate.value, estimate.error, (estimate.low, estimate.high)
+
+`Measure` puts a floor beside it: what training data gets in the place of samples.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +17,7 @@ __all__ = ["Estimate", "Measure"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """value, its standard error, and the ends of its 95% confidence interval.
+    """value, its standard error, and the ends of its 95% confidence interval, all in its units.
 
     >>> bootstrap(lambda x: x.mean(), np.ones(10), seed=0)
     Estimate(value=1.0, error=0.0, low=1.0, high=1.0)

@@ -1,4 +1,10 @@
-"""What suits a dataset, measured: the one evaluation that `train` and `evaluate` write."""
+"""What suits a dataset, measured: the one evaluation that `train` and `evaluate` write.
+
+    found = evaluate(data, trainer.sample, seed=0)
+    print(found.words)                                   # found.results: the same for JSON
+
+Which measures these are depends on the data: labels, a named mixture, the columns of a table.
+"""
 
 from __future__ import annotations
 
@@ -47,6 +53,8 @@ def has_judge(data: Dataset) -> bool:
 def judge_of(data: Dataset) -> Judge:
     """The one judge of a dataset, the same for all models and seeds; trained once, and kept.
 
+    For labelled images.
+
     >>> judge = judge_of(tg.data.load("digits"))
     >>> judge.accuracy > 0.9
     True
@@ -66,6 +74,9 @@ def evaluate(data: Dataset, sample: Callable[[int], np.ndarray], seed: int) -> E
     Args:
         sample: n samples (n, ...) in the data's units.
         seed: of the choice of held-out and training examples, and of resampling.
+
+    Returns:
+        Results in the units of their measures: distances in the data's, shares from 0 to 1.
 
     >>> normal = np.random.default_rng(0).normal(size=(500, 2))
     >>> data = tg.data.from_arrays("mine", normal)

@@ -27,7 +27,8 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
 
     Estimated from few examples it is too large, by about as much for every set of that size: read
     it beside a floor of as many. Raises ValueError for fewer than D + 1 examples, which leave a
-    covariance without full rank. The cost is O((N + M) D^2 + D^3).
+    covariance without full rank. The cost is O((N + M) D^2 + D^3). Heusel et al., "GANs trained by
+    a two time-scale update rule converge to a local Nash equilibrium" (2017), eq. 6.
 
     >>> x = np.random.default_rng(0).normal(size=(100, 2))
     >>> round(frechet_distance(x, x + [3.0, 4.0]), 4)  # squared: 3^2 + 4^2
@@ -47,6 +48,8 @@ def gaussian_frechet_distance(
     mean1: np.ndarray, covariance1: np.ndarray, mean2: np.ndarray, covariance2: np.ndarray
 ) -> float:
     """d^2 between Gaussians of means (D,) and covariances (D, D), which may be singular.
+
+    Dowson and Landau (1982), eq. 4. In squared units of the numbers.
 
     >>> gaussian_frechet_distance(np.zeros(2), np.eye(2), np.array([3.0, 4.0]), 4.0 * np.eye(2))
     27.0

@@ -1,4 +1,10 @@
-"""A classifier as judge of samples: which classes do they show, and how clearly?"""
+"""A classifier as judge of samples: which classes do they show, and how clearly?
+
+    judge = Judge(data, rng)                             # trained on the labelled data
+    print(judge.judge(samples).describe())
+
+Scores of judges with different weights do not compare, so `sha256` goes with them.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +34,7 @@ class Judgement:
 
     shares: (n_classes,) how much of the samples it takes for each class. confidence: the mean over
     samples of the probability of the likeliest class. real_confidence: the same of held-out data.
+    accuracy: the judge's own, the share of held-out examples that it is right about.
 
     >>> says = Judgement(np.array([0.5, 0.5]), 0.9, real_confidence=0.95, accuracy=0.99)
     >>> says.confidence
@@ -58,8 +65,8 @@ class Judgement:
 class Judge:
     """A classifier of a labelled dataset, trained on it by tinygen: see `classifier_for`.
 
-    accuracy, real_confidence: on the held-out examples. sha256: of its weights; scores of judges
-    whose hashes differ are not to be compared.
+    accuracy, real_confidence: on the held-out examples, from 0 to 1. sha256: of its weights; scores
+    of judges whose hashes differ are not to be compared.
 
     Args:
         rng: draws weights and batches.

@@ -1,4 +1,8 @@
-"""Trained judges, kept in the user's cache: the same data and seed are not learned twice."""
+"""Trained judges, kept in the user's cache: the same data and seed are not learned twice.
+
+A judge's file is named by the hash of all that decides its weights (`identity`), so a change of
+data, network, training or seed makes another one. TINYGEN_JUDGES names another folder for them.
+"""
 
 from __future__ import annotations
 

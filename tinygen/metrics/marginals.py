@@ -1,4 +1,9 @@
-"""How well each feature by itself is met: for tables, where every column means something."""
+"""How well each feature by itself is met: for tables, where every column means something.
+
+    kolmogorov_smirnov(samples, held_out)                # (N, D) and (M, D) to (D,), from 0 to 1
+
+The Kolmogorov-Smirnov statistic of two samples; 1 is a column that does not overlap the data's.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,9 @@ MARK = 0.9, 1.3
 
 
 def nearest_training_distances(rows: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Of each of rows (N, D), in the data's units, (N,). The cost is O(N D len(train)).
+    """Of each of rows (N, D), to the nearest of train (M, D): (N,), in the data's units.
+
+    The cost is O(N D M). Raises ValueError for sets that are not finite floats of one width.
 
     >>> nearest_training_distances(np.array([[0.0, 0.0]]), np.array([[3.0, 4.0], [6.0, 8.0]]))
     array([5.])
@@ -27,7 +29,9 @@ def nearest_training_distances(rows: np.ndarray, train: np.ndarray) -> np.ndarra
 
 
 def memorisation_ratio(of_samples: np.ndarray, of_held_out: np.ndarray) -> float:
-    """The ratio of the medians of two sets of such distances; inf where the second one is 0.
+    """The ratio of the medians of two sets of such distances, (N,) and (M,).
+
+    It is inf where the second one alone is 0, and 1 where both are.
 
     >>> memorisation_ratio(np.array([1.0, 2.0, 3.0]), np.array([4.0, 4.0]))
     0.5

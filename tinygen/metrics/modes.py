@@ -62,6 +62,9 @@ class ModeCoverage:
 def mode_coverage(samples: np.ndarray, mixture: Mixture) -> ModeCoverage:
     """Of samples (N, 2), N above 0; those that are not finite are of no quality.
 
+    Lin et al., "PacGAN" (2018), section 4.1: of high quality is what lies within three standard
+    deviations of the nearest mode. Raises ValueError for another shape.
+
     >>> from tinygen.data import RING
     >>> found = mode_coverage(RING.centres, RING)
     >>> found.modes, found.high_quality

@@ -1,4 +1,10 @@
-"""The measures that need no classifier: sliced distances of patches, and memorisation."""
+"""The measures that need no classifier: sliced distances of patches, and memorisation.
+
+    for measure in PixelMeasures(data, held_out, training, seed=0).measure(samples):
+        print(measure.cells())
+
+`ImageSuite` adds them to what it measures in a classifier's features.
+"""
 
 from __future__ import annotations
 

@@ -47,6 +47,10 @@ def prdc(real: np.ndarray, fake: np.ndarray, k: int = NEIGHBOURS) -> PRDC:
 
     All depend on N and M: compare only scores of as many. Of two draws of one distribution none is
     1, but what the floor says. The cost is O(D (N + M)^2); the memory, a block of distances.
+    Kynkaanniemi et al. (2019), eq. 1 and 2; Naeem et al. (2020), eq. 3 to 5.
+
+    Raises:
+        ValueError: a set is too small, not finite or of another width, or k is below 1.
 
     >>> x = np.random.default_rng(0).normal(size=(50, 2))
     >>> prdc(x, x)

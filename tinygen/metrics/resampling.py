@@ -33,7 +33,15 @@ def bootstrap(
 ) -> Estimate:
     """Of a smooth statistic of one or more independent sets of rows; a percentile interval.
 
-    There is none where a resample's statistic is not finite.
+    There is none where a resample's statistic is not finite. Efron and Tibshirani, "An introduction
+    to the bootstrap" (1993), chapters 6 and 13.
+
+    Args:
+        statistic: of as many sets (N, ...) as are given, a number.
+        resamples: drawn from each set, with repetition.
+
+    Raises:
+        ValueError: a set holds fewer than 2 examples.
 
     >>> found = bootstrap(lambda x: x.mean(), np.arange(10.0), seed=0)
     >>> found.value, found.low < 4.5 < found.high
@@ -57,7 +65,11 @@ def jackknife(
     """Of a statistic of any number of values, each from all of the sets of rows.
 
     From every set the same group is left out at a time: the sets are independent, so that their
-    variances add up. The cost is GROUPS + 1 statistics.
+    variances add up. The cost is GROUPS + 1 statistics. Efron and Tibshirani (1993), chapter 11;
+    Shao and Wu, "A general theory for jackknife variance estimation" (1989).
+
+    Raises:
+        ValueError: a set holds fewer than 20 examples, two for each group.
 
     >>> [found] = jackknife(lambda x: [x.mean()], np.arange(100.0), seed=0)
     >>> found.value, found.low < 49.5 < found.high

@@ -1,4 +1,9 @@
-"""What every metric asks of its two sets of examples, said once."""
+"""What every metric asks of its two sets of examples, said once.
+
+    real, fake = check_pair("prdc", real, fake, at_least=6)      # floats (N, D) and (M, D), finite
+
+Anything else is a ValueError that names the metric and the set.
+"""
 
 from __future__ import annotations
 

@@ -18,7 +18,11 @@ __all__ = ["classifier_score"]
 def classifier_score(probabilities: np.ndarray) -> float:
     """From 1 to K, of a classifier's probabilities (N, K): K where all classes are even and clear.
 
-    p(y) is the mean over the samples themselves, so few of them score somewhat too high.
+    p(y) is the mean over the samples themselves, so few of them score somewhat too high. Salimans
+    et al., "Improved techniques for training GANs" (2016), section 4.
+
+    Raises:
+        ValueError: a row is no distribution of probabilities.
 
     >>> classifier_score(np.eye(4)), classifier_score(np.full((4, 4), 0.25))
     (4.0, 1.0)

@@ -32,7 +32,7 @@ BINOMIAL = np.array([1, 4, 6, 4, 1], np.float32) / 16
 
 @dataclass(frozen=True)
 class SlicedWasserstein:
-    """The distance at each level, finest first, times 1000; sides: each level's (H, W).
+    """levels: the distance at each, finest first, times 1000. sides: their (H, W), in pixels.
 
     >>> sliced_wasserstein(np.zeros((4, 28, 28)), np.ones((4, 28, 28)), seed=0).sides
     ((28, 28), (14, 14))
@@ -47,9 +47,15 @@ def sliced_wasserstein(
 ) -> SlicedWasserstein:
     """Between images x and y, both (N, H, W) or both (N, C, H, W), H and W at least 14.
 
+    Karras et al., "Progressive growing of GANs" (2018), section 5.
+
     Args:
         seed: of the patches' places and of the directions; the same for both sets, so that a set is
             at distance 0 of itself.
+        directions: how many are drawn.
+
+    Raises:
+        ValueError: the shapes differ, are others, or a pixel is not finite.
 
     >>> x = np.zeros((4, 28, 28))
     >>> sliced_wasserstein(x, x, seed=0).levels

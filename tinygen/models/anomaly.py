@@ -24,7 +24,7 @@ __all__ = ["anogan_score", "bigan_score", "free_energy", "negative_bound"]
 
 
 def free_energy(rbm: RBM, x: Array) -> np.ndarray:
-    """F(x), which is -log p(x) but for one constant.
+    """F(x), which is -log p(x) but for one constant, in nats: (N, n_visible) to (N,).
 
     >>> from tinygen.models.rbm import RBM
     >>> free_energy(RBM(6, 4, rng=rng), np.ones((5, 6), "float32")).shape
@@ -37,7 +37,8 @@ def negative_bound(model: VAE, x: Array, *, rng: Generator, samples: int = 10) -
     """-L_k of each example, in nats, of zeros and ones that are drawn from grey pixels first.
 
     An and Cho, "Variational autoencoder based anomaly detection using reconstruction probability"
-    (2015) leave out the KL term; the bound has it.
+    (2015) leave out the KL term; the bound has it. (N, D) to (N,); `samples` is k, the draws of z.
+    Raises as `importance_sampled`.
 
     >>> from tinygen.models.vae import BernoulliOutput, dense_vae
     >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
@@ -53,6 +54,9 @@ def bigan_score(trainer: BiGANTrainer, x: Array, *, weight: float = 0.1) -> np.n
 
     Zenati et al., "Efficient GAN-based anomaly detection" (2018), eq. 1, with their weights: the
     first part is the sum over pixels, and the second the cross-entropy, their L_D "sigma".
+
+    Args:
+        x: (N, D); the scores are (N,).
 
     >>> from tinygen.models.gan import BiGANTrainer, mlp
     >>> trainer = BiGANTrainer(
@@ -80,7 +84,14 @@ def anogan_score(
 ) -> np.ndarray:
     """The least of (1 - weight) |x - G(z)| + weight |f(x) - f(G(z))| over z, by descent.
 
-    Schlegl et al. 2017, eqs. 3 to 6, with their weight; f is D's last hidden layer.
+    Schlegl et al., "Unsupervised anomaly detection with generative adversarial networks to guide
+    marker discovery" (2017), eqs. 3 to 6, with their weight; f is D's last hidden layer.
+
+    Args:
+        x: (N, D). steps, restarts, lr: see `latent_search.best_of`.
+
+    Raises:
+        ValueError: D does not say which of its layers are features.
 
     >>> from tinygen.models.gan import Discriminator, GANTrainer, mlp
     >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))

@@ -27,6 +27,10 @@ def generator(
 
     Args:
         channels: of the hidden layers, from the largest image to the smallest: (64, 128, 256).
+        colours: 1 for grey, 3 for red, green and blue.
+
+    Radford et al., "Unsupervised representation learning with deep convolutional generative
+    adversarial networks" (2016), section 3.
 
     >>> generator(3, (8, 8, 8), 1, rng)(tg.zeros(2, 3, 1, 1)).shape
     (2, 1, 32, 32)
@@ -49,7 +53,7 @@ def generator(
 
 
 def discriminator(channels: tuple[int, int, int], colours: int, rng: Generator) -> nn.Sequential:
-    """Images (N, colours, 32, 32) to logits (N, 1).
+    """Images (N, colours, 32, 32) to logits (N, 1); arguments and source as of `generator`.
 
     >>> discriminator((8, 8, 8), 1, rng)(tg.zeros(2, 1, 32, 32)).shape
     (2, 1)

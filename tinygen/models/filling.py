@@ -39,6 +39,13 @@ def by_gibbs(
     Of each state the visible units' expectations are taken given the hidden ones, which has the
     same mean and less variance (Rao and Blackwell).
 
+    Args:
+        values, known: (N, D), see above.
+        burn_in: Gibbs steps before the first state. draws: states that are averaged.
+
+    Raises:
+        ValueError, DataError: as `gibbs_samples`.
+
     >>> from tinygen.models.rbm import RBM
     >>> half = np.array([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]], "float32")
     >>> by_gibbs(RBM(6, 4, rng=rng), half, half, rng=rng, burn_in=10, draws=5).shape
@@ -98,6 +105,12 @@ def by_importance(
     it saw first, so that a single one errs more than the mean of the data where half of a digit is
     missing (by 11%).
 
+    Args:
+        values, known: (N, D), see above.
+
+    Returns:
+        chains * draws proposals for each row.
+
     >>> from tinygen.models.vae import BernoulliOutput, dense_vae
     >>> model = dense_vae(6, (16,), 3, BernoulliOutput(), rng=rng)
     >>> half = np.array([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]], "float32")
@@ -139,6 +152,13 @@ def by_search(
     starts at several places. Yeh et al. 2017, eq. 2, have D's verdict in place of the prior and
     keep the best z only. That errs more: filling in the lower half of binary digits, 0.99 times as
     much as the training mean with the best of 8 (1.09 with a weak prior), on average of them 0.91.
+
+    Args:
+        values, known: (N, D), see above. steps: of each search.
+        variance: in squared units of the data.
+
+    Returns:
+        `starts` proposals for each row.
 
     >>> from tinygen.models.gan import GANTrainer, mlp
     >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)

@@ -1,4 +1,9 @@
-"""Paths between latent vectors: what a generator makes on the way from one draw to another."""
+"""Paths between latent vectors: what a generator makes on the way from one draw to another.
+
+    z = spherical_path(start, end, points=8)             # (N, D) each, to (N, 8, D)
+
+White, "Sampling generative networks" (2016): along the sphere, since normal vectors lie near one.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +26,7 @@ def spherical_path(start: np.ndarray, end: np.ndarray, points: int) -> np.ndarra
 
     Args:
         start, end: (N, D).
-        points: at least 2.
+        points: at least 2, else ValueError.
 
     >>> spherical_path(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]), 3).round(4)
     array([[[1.    , 0.    ],

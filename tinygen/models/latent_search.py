@@ -34,6 +34,12 @@ def search(
     Adam moves every number by its own gradient alone and the losses are added, so that no row
     depends on another. What is returned of a row is the z at which its loss was least.
 
+    Args:
+        loss: of examples (N, D) and the z (N, latent) that they are made of: (N,).
+        start: (N, latent).
+
+    Schlegl et al. (2017), Yeh et al. (2017), see above.
+
     >>> from tinygen.models.gan import GANTrainer, mlp
     >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
     >>> z, least = search(trainer, lambda z, x: (x**2).sum(1), trainer.noise(5), steps=3)
@@ -58,7 +64,9 @@ def search(
 def best_of(
     trainer: GANTrainer, loss: RowLoss, rows: int, *, restarts: int, steps: int, lr: float = 0.1
 ) -> tuple[Array, np.ndarray]:
-    """The best of several searches for each row, from fresh noise each.
+    """The best of several searches for each row, from fresh noise each: (rows, latent) and (rows,).
+
+    Arguments as of `search`.
 
     >>> from tinygen.models.gan import GANTrainer, mlp
     >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)

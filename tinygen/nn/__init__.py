@@ -1,4 +1,12 @@
-"""Layers with parameters: named and laid out as in PyTorch, so that weights go both ways."""
+"""Layers with parameters: named and laid out as in PyTorch, so that weights go both ways.
+
+    net = nn.Sequential(nn.Linear(784, 128, rng=rng), nn.ReLU(), nn.Linear(128, 10, rng=rng))
+    logits = net(x)                                  # (N, 784) to (N, 10)
+    nn.save(net, "net.safetensors")                  # PyTorch's names and layouts
+
+Layers draw their first weights from `rng`, on the host: one seed gives one model on every device.
+Inputs of a shape that does not fit raise ValueError.
+"""
 
 from . import init
 from .activations import (

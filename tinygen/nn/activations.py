@@ -1,4 +1,9 @@
-"""Nonlinearities as modules, for use in Sequential; the functions are in `tinygen.ops`."""
+"""Nonlinearities as modules, for use in Sequential; the functions are in `tinygen.ops`.
+
+    nn.Sequential(nn.Linear(784, 128, rng=rng), nn.LeakyReLU(0.2), nn.Linear(128, 1, rng=rng))
+
+All keep the shape of their input.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ class _Elementwise(Module):
 
 
 class ReLU(_Elementwise):
-    """max(x, 0).
+    """max(x, 0); the shape stays.
 
     >>> nn.ReLU()(tg.tensor([-1.0, 2.0]))
     Tensor([0., 2.])
@@ -32,7 +37,7 @@ class ReLU(_Elementwise):
 
 
 class Tanh(_Elementwise):
-    """The hyperbolic tangent.
+    """The hyperbolic tangent; the shape stays.
 
     >>> nn.Tanh()(tg.tensor([0.0, 2.0]))
     Tensor([0.   , 0.964])
@@ -42,7 +47,7 @@ class Tanh(_Elementwise):
 
 
 class Sigmoid(_Elementwise):
-    """1 / (1 + exp(-x)).
+    """1 / (1 + exp(-x)); the shape stays.
 
     >>> nn.Sigmoid()(tg.tensor([0.0, 2.0]))
     Tensor([0.5   , 0.8808])
@@ -52,7 +57,7 @@ class Sigmoid(_Elementwise):
 
 
 class Softplus(_Elementwise):
-    """log(1 + exp(x)).
+    """log(1 + exp(x)); the shape stays.
 
     >>> nn.Softplus()(tg.tensor([0.0, 2.0]))
     Tensor([0.6931, 2.1269])
@@ -62,7 +67,9 @@ class Softplus(_Elementwise):
 
 
 class GELU(_Elementwise):
-    """x times the normal distribution function of x, exact (Hendrycks & Gimpel 2016).
+    """x times the normal distribution function of x, exact; the shape stays.
+
+    Hendrycks & Gimpel 2016, "Gaussian error linear units".
 
     >>> nn.GELU()(tg.tensor([-1.0, 0.0, 2.0]))
     Tensor([-0.1587,  0.    ,  1.9545])
@@ -72,7 +79,7 @@ class GELU(_Elementwise):
 
 
 class SiLU(_Elementwise):
-    """x sigmoid(x), also called swish (Ramachandran et al. 2017).
+    """x sigmoid(x), also called swish (Ramachandran et al. 2017); the shape stays.
 
     >>> nn.SiLU()(tg.tensor([-1.0, 0.0, 2.0]))
     Tensor([-0.2689,  0.    ,  1.7616])
@@ -94,7 +101,9 @@ class Identity(Module):
 
 
 class LeakyReLU(Module):
-    """x where positive, slope * x elsewhere (Maas et al. 2013).
+    """x where positive, slope * x elsewhere (Maas et al. 2013); the shape stays.
+
+    Raises ValueError, when called, unless 0 <= slope <= 1.
 
     >>> nn.LeakyReLU(0.2)(tg.tensor([-1.0, 2.0]))
     Tensor([-0.2,  2. ])
@@ -113,7 +122,7 @@ class LeakyReLU(Module):
 
 
 class ELU(Module):
-    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016).
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016); the shape stays.
 
     >>> nn.ELU()(tg.tensor([-1.0, 0.0, 2.0]))
     Tensor([-0.6321,  0.    ,  2.    ])
@@ -132,7 +141,7 @@ class ELU(Module):
 
 
 class Softmax(Module):
-    """exp(x) over its sum along `axis`.
+    """exp(x) over its sum along `axis`; the shape stays.
 
     >>> nn.Softmax()(tg.tensor([0.0, 0.0]))
     Tensor([0.5, 0.5])

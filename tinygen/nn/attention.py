@@ -1,4 +1,10 @@
-"""Attention: SelfAttention2d (SAGAN) and MultiheadAttention."""
+"""Attention: SelfAttention2d (SAGAN) and MultiheadAttention.
+
+    y = nn.SelfAttention2d(64, rng=rng)(images)                  # (N, 64, H, W), as its input
+    y = nn.MultiheadAttention(64, num_heads=4, rng=rng)(x)       # (N, L, 64) likewise
+
+The first looks at all pixels of an image, the second at all places of a sequence, with masks.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +35,9 @@ class SelfAttention2d(Module):
 
     Args:
         reduction: the article's 8; it must divide the channels.
+
+    Raises:
+        ValueError: it does not divide them, or the input has another shape.
 
     >>> nn.SelfAttention2d(16, rng=rng)(tg.ones(2, 16, 8, 8)).shape
     (2, 16, 8, 8)
@@ -87,6 +96,9 @@ class MultiheadAttention(Module):
         num_heads: must divide embed_dim.
         dropout: the probability of dropping a weight in training.
         rng: draws the first weights, and the dropout.
+
+    Raises:
+        ValueError: num_heads does not divide embed_dim, or an input or mask has another shape.
 
     >>> attention = nn.MultiheadAttention(8, num_heads=2, rng=rng)
     >>> x = tg.ones(3, 5, 8)

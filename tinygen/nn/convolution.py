@@ -1,4 +1,10 @@
-"""Convolutions: Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d."""
+"""Convolutions: Conv1d, Conv2d, ConvTranspose1d, ConvTranspose2d.
+
+    down = nn.Conv2d(1, 64, kernel_size=4, stride=2, padding=1, rng=rng)           # 28 to 14 pixels
+    up = nn.ConvTranspose2d(64, 1, kernel_size=4, stride=2, padding=1, rng=rng)    # and back
+
+A transposed convolution is the gradient of a convolution in its input, and enlarges images.
+"""
 
 from __future__ import annotations
 
@@ -87,6 +93,9 @@ class Conv2d(_Convolution):
         rng: the weights are drawn from it, on the host: the same on every device.
         device: where the weights live; None for where `rng` delivers.
 
+    Raises:
+        ValueError: groups do not divide the channels, or the input does not fit the layer.
+
     Weight (out, in / groups, KH, KW) and bias (out,) start as U(-b, b), b = 1/sqrt(fan in), as in
     PyTorch. (`nn.init.dcgan_` gives the start that DCGANs use.)
 
@@ -132,7 +141,7 @@ class ConvTranspose2d(_Transposed):
     and padding 1 double an image's sides. See `tg.conv_transpose2d`.
 
     Args: as `Conv2d`, and `output_padding` rows and columns more at the end. The order of the
-        arguments is PyTorch's: `dilation` comes last.
+        arguments is PyTorch's: `dilation` comes last. Raises as `Conv2d`.
 
     Weight (in, out / groups, KH, KW) and bias (out,) start as U(-b, b), as in PyTorch with
     b = 1/sqrt(weight.size / in).

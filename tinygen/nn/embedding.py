@@ -1,4 +1,9 @@
-"""Embedding: a table of vectors, read by number."""
+"""Embedding: a table of vectors, read by number.
+
+    vectors = nn.Embedding(10, 64, rng=rng)(labels)      # (N,) integers below 10 to (N, 64)
+
+Rows that were not read have a gradient of 0.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +26,10 @@ class Embedding(Module):
             the CPU only: looking at them would make a GPU wait.)
         padding_idx: a row that starts as zeros and whose gradient is zero.
         rng: the weights are drawn from it, N(0, 1), on the host: the same on every device.
+
+    Raises:
+        ValueError: the table has no rows or columns, or `padding_idx` is none of its rows.
+        TypeError, IndexError: when called, indices are no integers, or on the CPU out of range.
 
     >>> nn.Embedding(10, 4, rng=rng)(tg.tensor([3, 3, 0])).shape
     (3, 4)

@@ -1,4 +1,10 @@
-"""Weights in safetensors files, under PyTorch's names: either loads what the other saved."""
+"""Weights in safetensors files, under PyTorch's names: either loads what the other saved.
+
+    nn.save(generator, "generator.safetensors")
+    generator.load_state_dict(nn.load("generator.safetensors"))
+
+A file appears complete or not at all.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +22,8 @@ __all__ = ["load", "save"]
 def save(source: Module | Mapping[str, np.ndarray], path: str | os.PathLike[str]) -> None:
     """Write a module's state, or a dict of host arrays, to a safetensors file.
 
-    The file appears complete or not at all: it is written beside `path` and then renamed.
+    The file appears complete or not at all: it is written beside `path` and then renamed. Raises
+    OSError where it cannot be written.
 
     >>> nn.save(nn.Linear(3, 2, rng=rng), "layer.safetensors")
     >>> sorted(nn.load("layer.safetensors"))
@@ -46,6 +53,7 @@ def load(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
 
     Raises:
         ValueError: the file is truncated, not a safetensors file, or of a type that NumPy lacks.
+        OSError: it cannot be read.
 
     >>> nn.save({"w": np.ones(2)}, "weights.safetensors")
     >>> nn.load("weights.safetensors")

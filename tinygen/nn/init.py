@@ -27,7 +27,7 @@ __all__ = ["constant_", "dcgan_", "fans", "gain", "kaiming_normal_", "kaiming_un
 def uniform_parameter(
     shape: tuple[int, ...], bound: float, *, rng: Generator, dtype: Any, device: str | None
 ) -> Tensor:
-    """A new parameter with values from U(-bound, bound).
+    """A new parameter of this shape, with values from U(-bound, bound).
 
     Args:
         device: where it goes; None for where `rng` delivers.
@@ -42,7 +42,7 @@ def uniform_parameter(
 
 
 def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0, *, rng: Generator) -> Tensor:
-    """U(low, high).
+    """U(low, high), of any shape; returns the tensor, as all of these.
 
     >>> w = nn.init.uniform_(tg.zeros(100), -1.0, 1.0, rng=rng)
     >>> tg.abs(w).max().item() <= 1.0
@@ -52,7 +52,7 @@ def uniform_(tensor: Tensor, low: float = 0.0, high: float = 1.0, *, rng: Genera
 
 
 def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Generator) -> Tensor:
-    """N(mean, std^2).
+    """N(mean, std^2), of any shape; `std` is the standard deviation.
 
     >>> nn.init.normal_(tg.zeros(3, 2), std=0.02, rng=rng).shape
     (3, 2)
@@ -61,7 +61,7 @@ def normal_(tensor: Tensor, mean: float = 0.0, std: float = 1.0, *, rng: Generat
 
 
 def constant_(tensor: Tensor, value: float) -> Tensor:
-    """One value everywhere.
+    """One value everywhere, in a tensor of any shape.
 
     >>> nn.init.constant_(tg.zeros(2), 0.5)
     Tensor([0.5, 0.5])
@@ -97,6 +97,13 @@ def kaiming_uniform_(
     He et al. 2015, "Delving deep into rectifiers", eq. 10 and 14: keeps the variance of
     activations (fan "in") or of gradients (fan "out") through layers of this nonlinearity.
 
+    Args:
+        tensor: a weight (out, in, ...).
+        nonlinearity, slope: see `gain`. fan: "in" or "out".
+
+    Raises:
+        ValueError: the nonlinearity or the fan is unknown, or the tensor has fewer than two axes.
+
     >>> w = nn.init.kaiming_uniform_(tg.zeros(200, 50), rng=rng)
     >>> tg.abs(w).max().item() <= (6 / 50) ** 0.5
     True
@@ -109,7 +116,7 @@ def kaiming_normal_(
     tensor: Tensor, nonlinearity: str = "relu", slope: float = 0.01, fan: str = "in",
     *, rng: Generator,
 ) -> Tensor:  # fmt: skip
-    """N(0, gain^2 / fan): He et al. 2015, eq. 10 and 14; see `kaiming_uniform_`.
+    """N(0, gain^2 / fan): He et al. 2015, eq. 10 and 14; see `kaiming_uniform_`, also for errors.
 
     >>> w = nn.init.kaiming_normal_(tg.zeros(200, 50), rng=rng)
     >>> abs(w.std().item() - (2 / 50) ** 0.5) < 0.01
@@ -122,7 +129,8 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Ten
     """U(-b, b) with b = gain sqrt(6 / (fan in + fan out)).
 
     Glorot & Bengio 2010, "Understanding the difficulty of training deep feedforward neural
-    networks", eq. 16: a compromise between the variances of activations and of gradients.
+    networks", eq. 16: a compromise between the variances of activations and of gradients. Raises
+    ValueError unless the tensor is a weight (out, in, ...).
 
     >>> w = nn.init.xavier_uniform_(tg.zeros(60, 40), rng=rng)
     >>> tg.abs(w).max().item() <= (6 / 100) ** 0.5
@@ -133,7 +141,7 @@ def xavier_uniform_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Ten
 
 
 def xavier_normal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
-    """N(0, 2 gain^2 / (fan in + fan out)): Glorot & Bengio 2010, eq. 12.
+    """N(0, 2 gain^2 / (fan in + fan out)): Glorot & Bengio 2010, eq. 12; see `xavier_uniform_`.
 
     >>> w = nn.init.xavier_normal_(tg.zeros(60, 40), rng=rng)
     >>> abs(w.std().item() - (2 / 100) ** 0.5) < 0.01
@@ -146,7 +154,8 @@ def orthogonal_(tensor: Tensor, gain: float = 1.0, *, rng: Generator) -> Tensor:
     """`gain` times a random matrix with orthonormal rows or columns, whichever are fewer.
 
     The tensor is seen as a matrix (out, everything else). Saxe et al. 2014, "Exact solutions to
-    the nonlinear dynamics of learning in deep linear neural networks", section 3.
+    the nonlinear dynamics of learning in deep linear neural networks", section 3. Raises ValueError
+    for fewer than two axes.
 
     >>> w = nn.init.orthogonal_(tg.zeros(2, 5), rng=rng)
     >>> np.allclose((w @ w.T).numpy(), np.eye(2), atol=1e-6)
@@ -185,6 +194,8 @@ def dcgan_(module: Any, *, rng: Generator) -> Any:
 def fans(shape: tuple[int, ...]) -> tuple[int, int]:
     """Fan in and fan out of a weight (out, in, ...): connections into and out of one unit.
 
+    Raises ValueError for fewer than two axes.
+
     >>> nn.init.fans((10, 4)), nn.init.fans((16, 3, 5, 5))
     ((4, 10), (75, 400))
     """
@@ -200,7 +211,8 @@ def gain(nonlinearity: str, slope: float = 0.01) -> float:
     relu halves the second moment: sqrt(2), He et al. 2015. tanh's 5/3 is an empirical value.
 
     Args:
-        nonlinearity: "linear", "sigmoid", "tanh", "relu" or "leaky_relu" (which uses `slope`).
+        nonlinearity: "linear", "sigmoid", "tanh", "relu" or "leaky_relu" (which uses `slope`); else
+            ValueError.
 
     >>> nn.init.gain("tanh"), round(nn.init.gain("relu"), 4)
     (1.6666666666666667, 1.4142)

@@ -1,4 +1,9 @@
-"""Linear, Sequential, Dropout and Flatten."""
+"""Linear, Sequential, Dropout and Flatten.
+
+    net = nn.Sequential(nn.Flatten(), nn.Linear(784, 128, rng=rng), nn.ReLU(), nn.Dropout(rng=rng))
+
+A linear layer with a bias and the rectifier after it are computed as one operation.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +28,9 @@ class Linear(Module):
     Args:
         rng: the weights are drawn from it, on the host: the same on every device.
         device: where the weights live; None for where `rng` delivers.
+
+    Raises:
+        ValueError: there is no feature in or out, or the input has another number of them.
 
     Weight (out, in) and bias (out,) start as U(-1/sqrt(in), 1/sqrt(in)), as in PyTorch, where it
     is written kaiming_uniform_(a=sqrt(5)).
@@ -72,7 +80,7 @@ class Linear(Module):
 class Sequential(Module):
     """Layers one after the other; their names are "0", "1", ...
 
-    A slice of it is a Sequential of the same layers.
+    A slice of it is a Sequential of the same layers. Raises TypeError for what cannot be called.
 
     >>> net = nn.Sequential(nn.Linear(4, 8, rng=rng), nn.ReLU(), nn.Linear(8, 1, rng=rng))
     >>> net(tg.zeros(5, 4)).shape, len(list(net.parameters()))
@@ -140,7 +148,8 @@ class Dropout(Module):
     networks from overfitting", in its inverted form (section 10).
 
     Args:
-        rng: where the masks are drawn; it delivers to the device of the inputs.
+        p: in [0, 1), else ValueError.
+        rng: where the masks are drawn, in the shape of the input; it delivers to its device.
 
     >>> dropout = nn.Dropout(0.5, rng=rng)
     >>> set(dropout(tg.ones(100)).numpy().tolist()) == {0.0, 2.0}

@@ -1,4 +1,11 @@
-"""Minibatch discrimination: an example is judged beside the others of its batch."""
+"""Minibatch discrimination: an example is judged beside the others of its batch.
+
+    critic = nn.Sequential(
+        nn.Linear(784, 64, rng=rng), nn.ReLU(),
+        nn.MinibatchDiscrimination(64, 16, rng=rng), nn.Linear(64 + 16, 1, rng=rng))
+
+Salimans et al., "Improved techniques for training GANs" (2016), section 3.2.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +35,9 @@ class MinibatchDiscrimination(Module):
     Args:
         in_features, out_features: of x, and how many closenesses are appended.
         kernel: the length of each M_ib.
+
+    Raises:
+        ValueError: one of these is below 1, or the input is not (N, in).
 
     The weight T (out * kernel, in) starts as U(-b, b) with b = sqrt(3 / in) / kernel: distances
     around 1, for features around 1. The article leaves this open.

@@ -42,7 +42,8 @@ def Parameter(data: Tensor | Array) -> Tensor:  # noqa: N802, as PyTorch spells 
 class Module:
     """A function with parameters. Subclasses define `forward`; calling the module calls it.
 
-    `super().__init__()` is allowed but not needed.
+    `super().__init__()` is allowed but not needed. A module without `forward` raises
+    NotImplementedError when it is called.
 
     >>> class Scaled(nn.Module):
     ...     def __init__(self):

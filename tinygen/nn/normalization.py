@@ -139,6 +139,9 @@ class LayerNorm(_Affine):
         normalized_shape: lengths of the axes to standardise over; an int for the last one.
         elementwise_affine: have a weight and (if `bias`) a bias in that shape.
 
+    Raises:
+        ValueError: a length is below 1, or the input's last axes have others.
+
     >>> nn.LayerNorm(2)(tg.tensor([[1.0, 3.0], [0.0, 8.0]]))
     Tensor([[-1.,  1.],
             [-1.,  1.]], op=scale_shift)
@@ -179,6 +182,12 @@ class GroupNorm(_Affine):
 
     Wu & He 2018, "Group normalization", section 3.1. It does not depend on the batch.
 
+    Args:
+        affine: have a weight and a bias, (C,), which start at 1 and 0.
+
+    Raises:
+        ValueError: the groups do not divide the channels, or the input has others.
+
     >>> nn.GroupNorm(num_groups=2, num_channels=6)(tg.ones(4, 6, 8, 8)).shape
     (4, 6, 8, 8)
     """
@@ -211,8 +220,11 @@ class InstanceNorm2d(_Affine):
     """Each channel of each image standardised: (N, C, H, W) to the same shape.
 
     Ulyanov, Vedaldi & Lempitsky 2016, "Instance normalization: the missing ingredient for fast
-    stylization", eq. 3. As in PyTorch there is no weight and bias unless `affine`. Running
+    stylization", eq. 3. As in PyTorch there is no weight and bias, (C,), unless `affine`. Running
     statistics, which PyTorch offers, are not.
+
+    Raises:
+        ValueError: the input has another shape, or images of one pixel.
 
     >>> nn.InstanceNorm2d(3)(tg.ones(4, 3, 8, 8)).shape
     (4, 3, 8, 8)
@@ -242,7 +254,8 @@ class InstanceNorm2d(_Affine):
 class PixelNorm(Module):
     """The channels of each pixel, divided by their root mean square: (N, C, ...), any C.
 
-    Karras et al. 2018, "Progressive growing of GANs", section 4.2; it has no parameters.
+    Karras et al. 2018, "Progressive growing of GANs", section 4.2; it has no parameters. Raises
+    ValueError for fewer than two axes.
 
     >>> nn.PixelNorm()(tg.tensor([[3.0, 4.0]]))
     Tensor([[0.8485, 1.1314]])

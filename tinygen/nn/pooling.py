@@ -1,4 +1,10 @@
-"""Smaller and larger maps, without parameters: pooling, Upsample, PixelShuffle."""
+"""Smaller and larger maps, without parameters: pooling, Upsample, PixelShuffle.
+
+    nn.MaxPool2d(2)(x), nn.AdaptiveAvgPool2d(1)(x)                 # sides of a half, and of 1
+    nn.Upsample(scale_factor=2)(x), nn.PixelShuffle(2)(x)          # sides twice as long
+
+The functions behind them are `tg.max_pool2d`, `tg.avg_pool2d`, `tg.pixel_shuffle` and so on.
+"""
 
 from __future__ import annotations
 
@@ -52,6 +58,10 @@ class MaxPool2d(_Windows):
     """The largest element of each window: (N, C, H, W) to (N, C, OH, OW); see `tg.max_pool2d`.
 
     OH = (H + 2 padding - kernel) // stride + 1; the stride is the kernel's size unless given.
+
+    Raises:
+        ValueError: when called, the input is no image, the kernel does not fit on it, or more than
+            half of the kernel would be padding.
 
     >>> nn.MaxPool2d(2)(tg.ones(5, 3, 28, 28)).shape
     (5, 3, 14, 14)
@@ -124,6 +134,9 @@ class AdaptiveAvgPool2d(_Adaptive):
     Args:
         output_size: an int, or (height, width); 1 for the mean of each channel.
 
+    Raises:
+        ValueError: when called, the input is no image, or a size is below 1.
+
     >>> nn.AdaptiveAvgPool2d(1)(tg.ones(2, 3, 5, 7)).shape
     (2, 3, 1, 1)
     """
@@ -132,7 +145,7 @@ class AdaptiveAvgPool2d(_Adaptive):
 
 
 class AdaptiveMaxPool2d(_Adaptive):
-    """The largest elements of the windows of `AdaptiveAvgPool2d`.
+    """The largest elements of the windows of `AdaptiveAvgPool2d`; shapes and errors as there.
 
     >>> nn.AdaptiveMaxPool2d((2, 1))(tg.ones(2, 3, 5, 7)).shape
     (2, 3, 2, 1)
@@ -142,7 +155,7 @@ class AdaptiveMaxPool2d(_Adaptive):
 
 
 class AdaptiveAvgPool1d(_Adaptive):
-    """(N, C, L) to (N, C, output_size); see `AdaptiveAvgPool2d`.
+    """(N, C, L) to (N, C, output_size); see `AdaptiveAvgPool2d`, also for errors.
 
     >>> nn.AdaptiveAvgPool1d(2)(tg.tensor([[[1.0, 3.0, 5.0, 7.0]]]))
     Tensor([[[2., 6.]]])
@@ -164,6 +177,10 @@ class Upsample(_Resizing):
         scale_factor: in place of `size`: a whole number, or a pair of them.
         mode: "nearest" (each pixel repeated) or "bilinear" (interpolated).
         align_corners: of "bilinear": corner pixels stay in place (see `tg.resize_bilinear2d`).
+
+    Raises:
+        ValueError: size and scale_factor are both given or both missing, the mode is unknown, or
+            does not go with the other arguments or with the input's size.
 
     >>> nn.Upsample(scale_factor=2)(tg.tensor([[[[1.0, 2.0]]]]))
     Tensor([[[[1., 1., 2., 2.],
@@ -219,7 +236,8 @@ class PixelShuffle(_Resizing):
     """Channels become pixels: (N, C r^2, H, W) to (N, C, H r, W r), r the upscale factor.
 
     Shi et al. 2016, "Real-time single image and video super-resolution using an efficient
-    sub-pixel convolutional neural network", section 3.2; see `tg.pixel_shuffle`.
+    sub-pixel convolutional neural network", section 3.2; see `tg.pixel_shuffle`. Raises ValueError,
+    when called, unless r^2 divides the channels.
 
     >>> nn.PixelShuffle(2)(tg.zeros(1, 12, 4, 4)).shape
     (1, 3, 8, 8)

@@ -33,7 +33,7 @@ class EqualizedLinear(Linear):
         lr_mul: the layer learns at so many times the learning rate. (Karras et al. 2019,
             "A style-based generator", appendix C: 0.01 in the mapping network.)
 
-    The bias starts at 0, and is not scaled but by lr_mul.
+    The bias starts at 0, and is not scaled but by lr_mul. Raises as `Linear`.
 
     >>> nn.EqualizedLinear(64, 10, rng=rng)(tg.zeros(2, 64)).shape
     (2, 10)
@@ -62,7 +62,8 @@ class EqualizedLinear(Linear):
 class EqualizedConv2d(Conv2d):
     """Conv2d with an equalised learning rate, for a fan in of in_channels * KH * KW / groups.
 
-    Args: as `Conv2d`; `gain` and `lr_mul` as `EqualizedLinear`, which tells the source.
+    (N, in_channels, H, W) to (N, out_channels, OH, OW). Args, sizes and errors: as `Conv2d`; `gain`
+    and `lr_mul` as `EqualizedLinear`, which tells the source.
 
     >>> nn.EqualizedConv2d(1, 8, 3, padding=1, rng=rng)(tg.zeros(2, 1, 8, 8)).shape
     (2, 8, 8, 8)
@@ -114,6 +115,9 @@ class MinibatchStdDev(Module):
         num_features: the channels are averaged in so many parts, each its own plane.
         eps: added to the variance (the authors' code; the article has none), which keeps the
             derivative finite where all images are equal.
+
+    Raises:
+        ValueError: group_size or num_features is below 1, or does not divide the batch or channels.
 
     >>> nn.MinibatchStdDev()(tg.zeros(8, 16, 4, 4)).shape
     (8, 17, 4, 4)

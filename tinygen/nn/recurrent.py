@@ -1,4 +1,10 @@
-"""Recurrent layers: RNN, GRU and LSTM, with PyTorch's names, layouts and order of gates."""
+"""Recurrent layers: RNN, GRU and LSTM, with PyTorch's names, layouts and order of gates.
+
+    lstm = nn.LSTM(28, 64, batch_first=True, rng=rng)
+    outputs, (h, c) = lstm(rows)          # (N, 28, 28) to (N, 28, 64); h and c are (1, N, 64)
+
+With `bidirectional=True` the outputs are twice as wide.
+"""
 
 from __future__ import annotations
 
@@ -147,8 +153,12 @@ class RNN(_Recurrent):
 
     Elman 1990, "Finding structure in time". Two biases, whose sum alone matters, are PyTorch's.
 
+    Called with (L, N, input_size), or (N, L, input_size) if `batch_first`, it gives the outputs
+    (L, N, directions * hidden_size), likewise, and the last state: see `forward`. Raises
+    ValueError for sizes below 1 and inputs that do not fit.
+
     Args:
-        nonlinearity: "tanh" or "relu".
+        nonlinearity: "tanh" or "relu", else ValueError.
 
     >>> outputs, state = nn.RNN(3, 5, batch_first=True, rng=rng)(tg.zeros(2, 7, 3))
     >>> outputs.shape, state.shape
@@ -191,6 +201,10 @@ class GRU(_Recurrent):
     reset before the matrix, W (r h), and let z keep the old state in eq. 7 as here; cuDNN and
     PyTorch reset after it, which needs one product instead of two. Rows of the weights: r, z, n.
 
+    Called with (L, N, input_size), or (N, L, input_size) if `batch_first`, it gives the outputs
+    (L, N, directions * hidden_size), likewise, and the last state: see `forward`. Raises
+    ValueError for sizes below 1 and inputs that do not fit.
+
     >>> outputs, state = nn.GRU(3, 5, rng=rng)(tg.zeros(7, 2, 3))
     >>> outputs.shape, state.shape
     ((7, 2, 5), (1, 2, 5))
@@ -214,6 +228,10 @@ class LSTM(_Recurrent):
     Hochreiter & Schmidhuber 1997, "Long short-term memory", with the forget gate of Gers,
     Schmidhuber & Cummins 2000 and without peepholes. Rows of the weights: i, f, g, o. The state is
     the pair (h, c).
+
+    Called with (L, N, input_size), or (N, L, input_size) if `batch_first`, it gives the outputs
+    (L, N, directions * hidden_size), likewise, and the last state: see `forward`. Raises
+    ValueError for sizes below 1 and inputs that do not fit.
 
     >>> outputs, (h, c) = nn.LSTM(3, 5, bidirectional=True, rng=rng)(tg.zeros(7, 2, 3))
     >>> outputs.shape, h.shape, c.shape

@@ -41,6 +41,10 @@ class SpectralNorm(Module):
         rng: draws the first u and v, which 60 iterations then improve (15, as PyTorch has it, leave
             weights of norm 1.05).
 
+    Raises:
+        TypeError: the layer has no such weight.
+        ValueError: n_power_iterations is below 1.
+
     The names in a state are those of `torch.nn.utils.parametrizations.spectral_norm`: in place of
     "weight", "parametrizations.weight.original", "parametrizations.weight.0._u" and "..._v".
 

@@ -2,6 +2,10 @@
 
 Read `arithmetic.py` first, then `elementwise.py`, `reductions.py`, `shape.py` and `indexing.py`;
 `linalg.py`, `einsum.py` and `fused.py` build on them. `tour.py` shows each operation once.
+
+They take tensors, arrays and numbers, and raise ValueError for shapes that do not fit, IndexError
+for an axis or index that is not there. Functions of elements keep the shape of their argument, and
+broadcast several as NumPy does.
 """
 
 from . import methods as methods

@@ -74,7 +74,7 @@ _clip = primitive("clip", lambda xp, x, low, high: xp.clip(x, low, high),
 def clip(x: Any, low: float | None = None, high: float | None = None) -> Any:
     """x limited to [low, high], either of which may be None; derivative 1 inside, bounds included.
 
-    The bounds are constants: numbers or raw arrays.
+    The bounds are constants: numbers or raw arrays; TypeError for Tensors.
     """
     if type(low) is Tensor or type(high) is Tensor:
         raise TypeError("clip: the bounds are constants, not Tensors; use tg.maximum and tg.minimum.")

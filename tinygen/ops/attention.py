@@ -28,6 +28,9 @@ def scaled_dot_product_attention(query: Any, key: Any, value: Any, mask: Any = N
 
     Returns:
         (..., L, F).
+
+    Raises:
+        ValueError: the lengths E or S differ.
     """
     if query.shape[-1] != key.shape[-1] or key.shape[-2] != value.shape[-2]:
         raise ValueError(

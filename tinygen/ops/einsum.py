@@ -29,6 +29,9 @@ def einsum(formula: str, *operands: Any) -> Any:
 
     `einsum("ij,jk->ik", a, b)` is the matrix product. Takes what NumPy takes: repeated letters
     (diagonals), an implicit result, an ellipsis for axes without letters.
+
+    Raises:
+        ValueError: the formula does not fit the operands, or a letter stands for two lengths.
     """
     terms, names = _parse(formula, operands)
     arrays = [_plain(x, term) for x, term in zip(operands, terms, strict=True)]

@@ -153,14 +153,18 @@ def astype(x: Any, dtype: Any) -> Any:
 
 
 def leaky_relu(x: Any, slope: float = 0.01) -> Any:
-    """x where positive, slope * x elsewhere (0 <= slope <= 1); derivative `slope` at 0."""
+    """x where positive, slope * x elsewhere; derivative `slope` at 0.
+
+    Raises ValueError unless 0 <= slope <= 1. Maas et al. 2013, "Rectifier nonlinearities improve
+    neural network acoustic models".
+    """
     if not 0 <= slope <= 1:
         raise ValueError(f"leaky_relu: slope must lie in [0, 1], not {slope}.")
     return _leaky_relu(x, slope)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016)."""
+    """x where positive, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2016); the shape stays."""
     return _elu(x, alpha)
 
 

@@ -36,10 +36,13 @@ column_sum = primitive("column_sum", lambda xp, x: xp.column_sum(x),
 
 
 def linear(x: Any, weight: Any, bias: Any = None) -> Any:
-    """x @ weight.T + bias.
+    """x @ weight.T + bias: (..., out_features).
 
     Args:
         x: (..., in_features). weight: (out_features, in_features). bias: (out_features,) or None.
+
+    Raises:
+        ValueError: the shapes do not fit each other.
     """
     _check_features("linear", x, weight)
     if bias is not None and x.ndim == 2:
@@ -55,6 +58,12 @@ def linear_relu(x: Any, weight: Any, bias: Any, slope: float = 0.0) -> Any:
 
     Args:
         x: (..., in_features). weight: (out_features, in_features). bias: (out_features,).
+
+    Returns:
+        (..., out_features).
+
+    Raises:
+        ValueError: the shapes do not fit each other.
     """
     _check_features("linear_relu", x, weight)
     if x.ndim == 2:
@@ -116,11 +125,14 @@ _mse = primitive("mse", lambda xp, a, b: _mse_forward(xp, a, b),
 
 
 def bce_with_logits(logits: Any, target: Any) -> Any:
-    """Binary cross-entropy: the mean of softplus(x) - target * x over all elements, in nats.
+    """Binary cross-entropy: the mean of softplus(x) - target * x over all elements, 0-d, in nats.
 
     Args:
         logits: x, the log-odds; sigmoid(x) is the probability.
         target: in [0, 1]: one number, or an array of the shape of `logits`.
+
+    Raises:
+        ValueError: the two shapes differ.
     """
     _same_shape("bce_with_logits", logits, target)
     return _bce(logits, target)
@@ -132,12 +144,17 @@ def bce_with_logits_reference(logits: Any, target: Any) -> Any:
 
 
 def softmax_cross_entropy(logits: Any, target: Any) -> Any:
-    """The mean over rows of -sum(target * log_softmax(logits)), in nats.
+    """The mean over rows of -sum(target * log_softmax(logits)), 0-d, in nats.
 
     Args:
         logits: (N, C).
         target: (N,) integer classes in 0..C-1 (checked on the host only: a GPU would have to be
             waited for), or (N, C) weights of the classes.
+
+    Raises:
+        TypeError: the target is no tensor or array.
+        ValueError: the shapes are others.
+        IndexError: on the host, a class is not in 0..C-1.
     """
     if not hasattr(target, "dtype"):
         raise TypeError(
@@ -156,7 +173,11 @@ def softmax_cross_entropy_reference(logits: Any, target: Any) -> Any:
 
 
 def mse(a: Any, b: Any) -> Any:
-    """The mean of (a - b)^2; both of one shape (broadcasting here is nearly always a mistake)."""
+    """The mean of (a - b)^2, 0-d; both of one shape (broadcasting is nearly always a mistake here).
+
+    Raises:
+        ValueError: the shapes differ.
+    """
     _same_shape("mse", a, b)
     return _mse(a, b)
 
@@ -170,7 +191,11 @@ _one_hot = constant("one_hot", lambda xp, labels, classes, like: _marks(xp, labe
 
 
 def one_hot(labels: Any, classes: int, like: Any = None) -> Any:
-    """Rows of zeros with a one at each label: (N,) integers to (N, classes), typed as `like`."""
+    """Rows of zeros with a one at each label: (N,) integers to (N, classes), typed as `like`.
+
+    float32 if `like` is None. Raises IndexError, on the host, for a label that is not in
+    0..classes-1.
+    """
     return _one_hot(labels, classes, np.zeros(0, "float32") if like is None else like)
 
 

@@ -29,32 +29,38 @@ _triu = primitive("triu", lambda xp, x, k: xp.triu(x, k),
 
 
 def getitem(x: Any, index: Any) -> Any:
-    """x[index]."""
+    """x[index], as NumPy takes it; Tensors of integers or booleans may stand in the index too."""
     return _getitem(x, _plain(index, x))
 
 
 def scatter_add(values: Any, index: Any, shape: tuple[int, ...]) -> Any:
-    """Zeros of `shape` with `values` added at `index`; an index named twice receives both."""
+    """Zeros of `shape` with `values` added at `index`; an index named twice receives both.
+
+    `values` has the shape of `zeros[index]`, or one that broadcasts to it.
+    """
     return _scatter_add(values, _plain(index, values), tuple(shape))
 
 
 def take(x: Any, indices: Any, axis: int = 0) -> Any:
-    """The elements (rows, ...) of x at integer `indices` along `axis`."""
+    """The elements (rows, ...) of x at integer `indices` along `axis`, whose place these axes take.
+
+    x (N, D) and indices (M,) give (M, D). IndexError, on the host, for one that is not there.
+    """
     return getitem(x, (slice(None),) * nth_axis(axis, x.ndim) + (indices,))
 
 
 def tril(x: Any, k: int = 0) -> Any:
-    """The lower triangle of matrices: zero above diagonal k."""
+    """The lower triangle of matrices (..., M, N), in their shape: zero above diagonal k."""
     return _tril(x, k)
 
 
 def triu(x: Any, k: int = 0) -> Any:
-    """The upper triangle of matrices: zero below diagonal k."""
+    """The upper triangle of matrices (..., M, N), in their shape: zero below diagonal k."""
     return _triu(x, k)
 
 
 def diagonal(x: Any) -> Any:
-    """The main diagonal of the last two axes, as the last axis."""
+    """The main diagonal of the last two axes, as the last: (..., M, N) to (..., min(M, N))."""
     along = np.arange(min(x.shape[-2:]))
     return getitem(x, (Ellipsis, along, along))
 

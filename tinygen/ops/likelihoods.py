@@ -43,6 +43,9 @@ def bernoulli_log_prob(logits: Any, x: Any) -> Any:
         logits: (..., D), the log-odds of ones.
         x: (..., D) that broadcasts to the logits, of 0 and 1; for x between them, the expectation over
             draws of ones with probability x.
+
+    Raises:
+        ValueError: x does not broadcast to the logits.
     """
     if x.shape[-1:] != logits.shape[-1:] or x.ndim > logits.ndim:
         raise ShapeError(
@@ -59,6 +62,7 @@ def bernoulli_log_prob_reference(logits: Any, x: Any) -> Any:
 def reparameterised(mean: Any, log_variance: Any, noise: Any) -> Any:
     """mean + exp(log_variance / 2) * noise: a normal draw as a function of its parameters.
 
+    The three broadcast to the shape of the result; noise is standard normal.
     Kingma & Welling 2014, "Auto-encoding variational Bayes", section 2.4.
     """
     return _reparameterised(mean, log_variance, noise)

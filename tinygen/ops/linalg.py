@@ -24,7 +24,7 @@ _matmul = primitive("matmul", lambda xp, a, b: _product(xp, a, b),
 
 inv = primitive("inv", lambda xp, a: xp.linalg.inv(a),
                 lambda g, y: -(swapaxes(y, -1, -2) @ g @ swapaxes(y, -1, -2)),
-                doc="The inverse of square matrices.")
+                doc="The inverse of square matrices, (..., N, N); ValueError for others.")
 
 _solve = primitive("solve", lambda xp, a, b: xp.linalg.solve(a, b),
                    lambda g, y, a: -(_solve(swapaxes(a, -1, -2), g) @ swapaxes(y, -1, -2)),
@@ -35,7 +35,7 @@ _cholesky = primitive("cholesky", lambda xp, a: xp.linalg.cholesky(a),
 
 logdet = primitive("logdet", lambda xp, a: xp.linalg.slogdet(a)[1],
                    lambda g, a: expand_dims(expand_dims(g, -1), -1) * swapaxes(inv(a), -1, -2),
-                   doc="log |det a| of square matrices.")
+                   doc="log |det a| of square matrices, (..., N, N) to (...).")
 
 # One array holds both factors, Q above R, so that one output carries both cotangents.
 _qr = primitive("qr", lambda xp, a: xp.concatenate(xp.linalg.qr(a), axis=-2),
@@ -62,9 +62,10 @@ def _product(xp: Any, a: Any, b: Any) -> Any:
 
 
 def matmul(a: Any, b: Any) -> Any:
-    """The matrix product of arrays of any rank that NumPy takes.
+    """The matrix product of arrays of any rank, (..., M, K) and (..., K, N) to (..., M, N).
 
-    A stack times one matrix is computed as one product of two matrices, which is faster.
+    A stack times one matrix is computed as one product of two matrices, which is faster. Raises
+    ValueError for shapes that do not fit and for numbers, TypeError for lists.
     """
     if isinstance(a, list) or isinstance(b, list):
         raise TypeError("matmul: takes tensors and arrays, not list; make a tensor with tg.tensor.")
@@ -82,7 +83,11 @@ def matmul(a: Any, b: Any) -> Any:
 
 
 def solve(a: Any, b: Any) -> Any:
-    """x with a @ x = b, for square matrices `a` and a matrix or (in 1-D) a vector `b`."""
+    """x with a @ x = b, for square matrices `a` and a matrix or (in 1-D) a vector `b`.
+
+    (..., N, N) with (..., N, M) to (..., N, M), or with (N,) to (N,). Raises ValueError if `a` is
+    singular (on the host) or not square.
+    """
     if b.ndim == 1:
         return squeeze(_solve(a, expand_dims(b, 1)), -1)
     return _solve(a, b)
@@ -91,7 +96,8 @@ def solve(a: Any, b: Any) -> Any:
 def cholesky(a: Any) -> Any:
     """The lower triangular L with L @ L.T = a, for symmetric positive definite `a`.
 
-    That `a` is symmetric is not checked: its lower triangle is read. The gradient is symmetric.
+    (..., N, N) to the same shape. That `a` is symmetric is not checked: its lower triangle is read.
+    The gradient is symmetric. Raises ValueError, on the host, where `a` is not positive definite.
     """
     return _cholesky(a)
 
@@ -99,7 +105,8 @@ def cholesky(a: Any) -> Any:
 def qr(a: Any) -> tuple[Any, Any]:
     """Q with orthonormal columns and upper triangular R with Q @ R = a.
 
-    Needs at least as many rows as columns (else the rule would be another), and full rank.
+    (..., M, N) to (..., M, N) and (..., N, N). Needs full rank, and M >= N, for which the
+    rule is made; ValueError where M < N.
     """
     rows, columns = a.shape[-2:]
     if rows < columns:
@@ -110,7 +117,7 @@ def qr(a: Any) -> tuple[Any, Any]:
 
 
 def trace(a: Any) -> Any:
-    """The sum of the main diagonal of the last two axes."""
+    """The sum of the main diagonal of the last two axes: (..., M, N) to (...)."""
     return sum(diagonal(a), -1)
 
 
@@ -120,12 +127,16 @@ def outer(a: Any, b: Any) -> Any:
 
 
 def dot(a: Any, b: Any) -> Any:
-    """The inner product of two vectors."""
+    """The inner product of two vectors (N,), 0-d."""
     return sum(a * b)
 
 
 def tensordot(a: Any, b: Any, axes: Any = 2) -> Any:
-    """Sum over pairs of axes: the last `axes` of a with the first of b, or two given lists."""
+    """Sum over pairs of axes: the last `axes` of a with the first of b, or two given lists.
+
+    The result has the other axes of a, then those of b. Raises ValueError where two axes of a pair
+    have different lengths.
+    """
     if isinstance(axes, int):
         axes = (range(a.ndim - axes, a.ndim), range(axes))
     of_a, of_b = ([ax] if isinstance(ax, int) else list(ax) for ax in axes)

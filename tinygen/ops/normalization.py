@@ -75,6 +75,8 @@ def batch_norm(x: Any, weight: Any, bias: Any, eps: float = 1e-5) -> tuple[Any, 
 def batch_norm_with(x: Any, mean: Any, var: Any, weight: Any, bias: Any, eps: float = 1e-5) -> Any:
     """Batch normalisation by a given mean and variance, (C,): what a trained network does.
 
+    The result has the shape of x. Ioffe & Szegedy 2015, "Batch normalization", algorithm 2.
+
     Args:
         x: (N, C) or (N, C, ...). weight, bias: (C,), or None for 1 and 0.
     """
@@ -91,6 +93,7 @@ def layer_norm(x: Any, weight: Any = None, bias: Any = None, *, axes: int = 1, e
     Ba, Kiros & Hinton 2016, "Layer normalization", eq. 3 and 4.
 
     Args:
+        x: of any shape, which the result has too.
         weight, bias: in the shape of the last `axes` axes, or None for 1 and 0.
     """
     cut = x.ndim - axes
@@ -109,7 +112,8 @@ def group_norm(x: Any, groups: int, weight: Any = None, bias: Any = None, *, eps
     normalisation (Ulyanov, Vedaldi & Lempitsky 2016, eq. 3).
 
     Args:
-        x: (N, C, ...), where `groups` divides C. weight, bias: (C,), or None for 1 and 0.
+        x: (N, C, ...), where `groups` divides C; the result has its shape.
+        weight, bias: (C,), or None for 1 and 0.
     """
     n, channels, *rest = x.shape
     grouped = (n, groups, channels // groups, *rest)  # splitting an axis copies nothing
@@ -125,7 +129,7 @@ def pixel_norm(x: Any, eps: float = 1e-8) -> Any:
     Karras et al. 2018, "Progressive growing of GANs", section 4.2: b = a / sqrt(mean(a^2) + eps).
 
     Args:
-        x: (N, C) or (N, C, ...).
+        x: (N, C) or (N, C, ...); so is the result.
     """
     shape = (x.shape[0], 1, *x.shape[2:])
     return scale(x, _inverse_std(sum_products(x, x, shape), x.shape[1], eps))

@@ -47,6 +47,9 @@ def max_pool2d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0) -> 
 
     Returns:
         (N, C, OH, OW) with OH = (H + 2 padding - kernel) // stride + 1.
+
+    Raises:
+        ValueError: x is no image, the kernel does not fit on it, or the padding is too much.
     """
     check_images("max_pool2d", x)
     return _pick(x, *_regular("max_pool2d", x, kernel, stride, padding))
@@ -59,6 +62,8 @@ def avg_pool2d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0,
     Args:
         x, kernel, stride, padding: as `max_pool2d`, the padding being zeros.
         count_include_pad: whether those zeros count in the divisor.
+
+    Returns and raises as `max_pool2d`.
     """
     check_images("avg_pool2d", x)
     intervals = _regular("avg_pool2d", x, kernel, stride, padding)
@@ -67,26 +72,38 @@ def avg_pool2d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0,
 
 
 def max_pool1d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0) -> Any:
-    """As `max_pool2d` with one axis: (N, C, L)."""
+    """As `max_pool2d` with one axis: (N, C, L) to (N, C, OL); errors as there."""
     return _with_one_axis("max_pool1d", x, kernel, stride, padding, _pick)
 
 
 def avg_pool1d(x: Any, kernel: Any, *, stride: Any = None, padding: Any = 0,
                count_include_pad: bool = True) -> Any:  # fmt: skip
-    """As `avg_pool2d` with one axis: (N, C, L)."""
+    """As `avg_pool2d` with one axis: (N, C, L) to (N, C, OL); errors as there."""
     length = per_axis("avg_pool1d", "kernel", kernel, 1, 1)[0] if count_include_pad else 0
     return _with_one_axis("avg_pool1d", x, kernel, stride, padding,
                           lambda x, rows, columns: _average(x, (rows, columns), (0, length)))  # fmt: skip
 
 
 def adaptive_avg_pool2d(x: Any, size: Any) -> Any:
-    """The means of `size` windows that cover x (N, C, H, W): from floor(i H / OH) to ceil((i + 1) H / OH)."""
+    """The means of `size` windows that cover x (N, C, H, W).
+
+    Along each axis they go from floor(i H / OH) to ceil((i + 1) H / OH).
+
+    Args:
+        size: OH and OW, an int or a pair.
+
+    Returns:
+        (N, C, OH, OW).
+
+    Raises:
+        ValueError: x is no image or has no pixels, or a size is below 1.
+    """
     check_images("adaptive_avg_pool2d", x)
     return _average(x, _adaptive("adaptive_avg_pool2d", x, size), (0, 0))
 
 
 def adaptive_max_pool2d(x: Any, size: Any) -> Any:
-    """The largest elements of the windows of `adaptive_avg_pool2d`."""
+    """The largest elements of the windows of `adaptive_avg_pool2d`; shapes and errors as there."""
     check_images("adaptive_max_pool2d", x)
     return _pick(x, *_adaptive("adaptive_max_pool2d", x, size))
 

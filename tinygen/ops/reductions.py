@@ -60,17 +60,29 @@ argmin = constant("argmin", lambda xp, x, axis=None: xp.argmin(x, axis=axis),
 
 
 def sum(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The sum over `axis`, in the dtype of `x`."""
+    """The sum over `axis`, in the dtype of `x`.
+
+    Args:
+        axis: an integer, several in a tuple, or None for all axes.
+        keepdims: keep these axes, with length 1.
+    """
     return _sum(x, axis, keepdims)
 
 
 def mean(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The mean over `axis`."""
+    """The mean over `axis`, as of `sum`; ValueError where there are no elements."""
     return _sum(x, axis, keepdims) * (1.0 / _count("mean", x, axis))
 
 
 def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
-    """The variance: the mean squared distance from the mean, over n - ddof."""
+    """The variance: the sum of squared distances from the mean, over n - ddof.
+
+    Args:
+        axis, keepdims: as of `sum`. n counts the elements along these axes.
+
+    Raises:
+        ValueError: there are not more than `ddof` elements.
+    """
     count = _count("var", x, axis)
     if count <= ddof:
         raise ValueError(f"var: {count} elements leave none to divide by with ddof={ddof}.")
@@ -79,24 +91,27 @@ def var(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any
 
 
 def std(x: Any, axis: Axis = None, keepdims: bool = False, ddof: int = 0) -> Any:
-    """The standard deviation, sqrt(var). It has no derivative at var = 0: there the gradient is nan."""
+    """The standard deviation, sqrt(var); arguments and errors as there.
+
+    It has no derivative at var = 0: there the gradient is nan.
+    """
     return sqrt(var(x, axis, keepdims, ddof))
 
 
 def max(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The largest element; equally large ones share the cotangent."""
+    """The largest element over `axis`, as of `sum`; equally large ones share the cotangent."""
     return _max(x, axis, keepdims)
 
 
 def min(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """The smallest element; equally small ones share the cotangent."""
+    """The smallest element over `axis`, as of `sum`; equally small ones share the cotangent."""
     return _min(x, axis, keepdims)
 
 
 def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
     """The product, as a binary tree of multiplications: right at every order, zeros included.
 
-    (The usual rule, g * y / x, is 0/0 where an element is zero.)
+    Arguments as of `sum`. (The usual rule, g * y / x, is 0/0 where an element is zero.)
     """
     shape = x.shape
     axes = _axes(axis, len(shape))
@@ -113,22 +128,22 @@ def prod(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
 
 
 def cumsum(x: Any, axis: int = 0) -> Any:
-    """Running sums along `axis`."""
+    """Running sums along `axis`, in the shape of x."""
     return _cumsum(x, axis)
 
 
 def logsumexp(x: Any, axis: Axis = None, keepdims: bool = False) -> Any:
-    """log(sum(exp(x))), without overflow."""
+    """log(sum(exp(x))) over `axis`, as of `sum`, without overflow."""
     return _logsumexp(x, axis, keepdims)
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """exp(x) / sum(exp(x)), without overflow."""
+    """exp(x) / sum(exp(x)) along `axis`, without overflow, in the shape of x."""
     return _softmax(x, axis)
 
 
 def log_softmax(x: Any, axis: int = -1) -> Any:
-    """x - logsumexp(x)."""
+    """x - logsumexp(x) along `axis`, in the shape of x."""
     return _log_softmax(x, axis)
 
 
@@ -136,7 +151,8 @@ def norm(x: Any, axis: Axis = None, keepdims: bool = False, ord: float = 2) -> A
     """The vector norm (sum |x|^ord)^(1/ord), over all of `axis` as one vector.
 
     Args:
-        ord: 1, 2, any positive number, or `math.inf` for the largest magnitude.
+        axis, keepdims: as of `sum`.
+        ord: 1, 2, any positive number, or `math.inf` for the largest magnitude; else ValueError.
     """
     if ord == 2:
         return _norm(x, axis, keepdims)

@@ -23,7 +23,11 @@ from .shape import broadcast_to, concatenate, flip, pad, reshape, transpose
 
 
 def upsample_nearest2d(x: Any, factor: Any) -> Any:
-    """Each pixel `factor` (an int, or (height, width)) times along both axes."""
+    """Each pixel `factor` (an int, or (height, width)) times along both axes.
+
+    (N, C, H, W) to (N, C, H factor, W factor). Raises ValueError for another rank, or a factor
+    below 1.
+    """
     check_images("upsample_nearest2d", x)
     fh, fw = per_axis("upsample_nearest2d", "factor", factor, 2, 1)
     n, c, h, w = x.shape
@@ -33,7 +37,11 @@ def upsample_nearest2d(x: Any, factor: Any) -> Any:
 
 
 def upsample_bilinear2d(x: Any, factor: Any, *, align_corners: bool = False) -> Any:
-    """Linear interpolation along both axes to `factor` times the size: see `resize_bilinear2d`."""
+    """Linear interpolation along both axes to `factor` times the size: see `resize_bilinear2d`.
+
+    (N, C, H, W) to (N, C, H factor, W factor), the factor an int or (height, width). Raises
+    ValueError for another rank, or a factor below 1.
+    """
     check_images("upsample_bilinear2d", x)
     fh, fw = per_axis("upsample_bilinear2d", "factor", factor, 2, 1)
     return resize_bilinear2d(x, (x.shape[2] * fh, x.shape[3] * fw), align_corners=align_corners)
@@ -47,6 +55,12 @@ def resize_bilinear2d(x: Any, size: Any, *, align_corners: bool = False) -> Any:
         size: an int, or (height, width) of the result.
         align_corners: pixels are points, and the corner points stay where they are; otherwise pixels
             are squares, and the borders of the image stay where they are (PyTorch's meaning).
+
+    Returns:
+        (N, C, height, width).
+
+    Raises:
+        ValueError: x is no image or has no pixels, or a size is below 1.
     """
     check_images("resize_bilinear2d", x)
     oh, ow = per_axis("resize_bilinear2d", "size", size, 2, 1)
@@ -60,7 +74,8 @@ def pixel_shuffle(x: Any, factor: int) -> Any:
     """(N, C factor^2, H, W) to (N, C, H factor, W factor): channels become pixels.
 
     Channel c factor^2 + i factor + j of pixel (h, w) goes to channel c of (h factor + i, w factor + j).
-    Shi et al. 2016, "Real-time single image and video super-resolution ...", section 3.2.
+    Shi et al. 2016, "Real-time single image and video super-resolution ...", section 3.2. Raises
+    ValueError unless factor^2 divides the channels.
     """
     check_images("pixel_shuffle", x)
     n, c, h, w = x.shape
@@ -74,7 +89,10 @@ def pixel_shuffle(x: Any, factor: int) -> Any:
 
 
 def pixel_unshuffle(x: Any, factor: int) -> Any:
-    """(N, C, H factor, W factor) to (N, C factor^2, H, W): the inverse of `pixel_shuffle`."""
+    """(N, C, H factor, W factor) to (N, C factor^2, H, W): the inverse of `pixel_shuffle`.
+
+    Raises ValueError unless the factor divides height and width.
+    """
     check_images("pixel_unshuffle", x)
     n, c, h, w = x.shape
     if factor < 1 or h % factor or w % factor:
@@ -94,6 +112,12 @@ def pad2d(x: Any, padding: Any, mode: str = "constant", value: float = 0.0) -> A
         padding: an int, or (left, right, top, bottom).
         mode: "constant" (filled with `value`), "reflect" (mirrored, the edge itself not repeated),
             "replicate" (the edge repeated) or "circular" (the opposite side).
+
+    Returns:
+        (N, C, top + H + bottom, left + W + right).
+
+    Raises:
+        ValueError: the mode is unknown, or has not so many pixels to put there.
     """
     check_images("pad2d", x)
     left, right, top, bottom = per_axis("pad2d", "padding", padding, 4, 0)

@@ -41,18 +41,24 @@ _concatenate = primitive_of_many("concatenate", lambda xp, axis, *arrays: xp.con
 
 
 def reshape(x: Any, *shape: Any) -> Any:
-    """The same elements, row by row, in another shape; one length may be -1."""
+    """The same elements, row by row, in another shape; one length may be -1.
+
+    Raises ValueError where that has another number of elements.
+    """
     return _reshape(x, _flat(shape))
 
 
 def transpose(x: Any, *axes: Any) -> Any:
-    """The axes in another order (default: reversed)."""
+    """The axes in another order, as several integers or one tuple (default: reversed).
+
+    Raises IndexError for an axis that is not there, ValueError where one is missing.
+    """
     order = _flat(axes) if axes and axes[0] is not None else tuple(range(x.ndim))[::-1]
     return _transpose(x, tuple(nth_axis(a, x.ndim) for a in order))
 
 
 def swapaxes(x: Any, a: int, b: int) -> Any:
-    """Two axes exchanged."""
+    """Two axes exchanged; IndexError for one that is not there."""
     axes = list(range(x.ndim))
     a, b = nth_axis(a, x.ndim), nth_axis(b, x.ndim)
     axes[a], axes[b] = axes[b], axes[a]
@@ -60,13 +66,13 @@ def swapaxes(x: Any, a: int, b: int) -> Any:
 
 
 def expand_dims(x: Any, axis: int) -> Any:
-    """A new axis of length 1, at `axis` of the result."""
+    """A new axis of length 1, at `axis` of the result; IndexError if that is out of range."""
     at = nth_axis(axis, x.ndim + 1)
     return _reshape(x, (*x.shape[:at], 1, *x.shape[at:]))
 
 
 def squeeze(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
-    """Without axes of length 1: those in `axis`, or all of them."""
+    """Without axes of length 1: those in `axis` (ValueError if one is longer), or all of them."""
     if axis is None:
         return _reshape(x, tuple(n for n in x.shape if n != 1))
     axes = {nth_axis(a, x.ndim) for a in (axis if isinstance(axis, tuple) else (axis,))}
@@ -81,12 +87,18 @@ def flip(x: Any, axis: int | tuple[int, ...] | None = None) -> Any:
 
 
 def repeat(x: Any, times: int, axis: int) -> Any:
-    """Each element `times` times in a row, along `axis`."""
+    """Each element `times` times in a row, along `axis`, which becomes so many times as long.
+
+    Raises IndexError for an axis that is not there.
+    """
     return _repeat(x, times, nth_axis(axis, x.ndim))
 
 
 def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
-    """A constant border: `widths` is an int, or (before, after) for every axis in order."""
+    """A constant border: `widths` is an int, or (before, after) for every axis in order.
+
+    Raises ValueError for negative widths, or where a pair is missing.
+    """
     if isinstance(widths, int):
         widths = ((widths, widths),) * x.ndim
     widths = tuple((int(before), int(after)) for before, after in widths)
@@ -99,19 +111,22 @@ def pad(x: Any, widths: Any, value: float = 0.0) -> Any:
 
 
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Arrays of equal shape but along `axis`, one after the other."""
+    """Arrays of equal shape but along `axis`, one after the other; ValueError for none."""
     if len(arrays) == 0:
         raise ValueError("concatenate: needs at least one array.")
     return _concatenate(int(axis), *arrays)
 
 
 def stack(arrays: Sequence[Any], axis: int = 0) -> Any:
-    """Arrays of equal shape, along a new axis."""
+    """Arrays of equal shape, along a new axis; ValueError for none."""
     return concatenate([expand_dims(a, axis) for a in arrays], axis)
 
 
 def split(x: Any, sections: int | Sequence[int], axis: int = 0) -> list[Any]:
-    """Cut along `axis` into equal parts (an int), or before the given positions (a sequence)."""
+    """Cut along `axis` into equal parts (an int), or before the given positions (a sequence).
+
+    Raises ValueError where equal parts do not come out even.
+    """
     length = x.shape[axis]
     if isinstance(sections, int):
         if sections < 1 or length % sections:

@@ -1,4 +1,12 @@
-"""Update rules, learning-rate schedules, what is done to gradients, and averages of weights."""
+"""Update rules, learning-rate schedules, what is done to gradients, and averages of weights.
+
+    optimizer = optim.Adam(model.named_parameters(), lr=optim.schedules.cosine(1e-3, steps=10_000))
+    grads, norm = optim.clip_grad_norm(tg.grad(loss, optimizer.params), max_norm=1.0)
+    optimizer.step(grads)
+
+What changes gradients within an optimizer is in `transforms`; how several players take a step
+together, in `games`.
+"""
 
 from . import games, schedules, transforms
 from .adam import Adam, AdamW

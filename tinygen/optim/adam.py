@@ -1,4 +1,11 @@
-"""Adam, and AdamW with decoupled weight decay."""
+"""Adam, and AdamW with decoupled weight decay.
+
+    optimizer = Adam(model.named_parameters(), lr=2e-4, betas=(0.5, 0.999))
+    optimizer.step(tg.grad(loss, optimizer.params))
+
+Kingma & Ba 2015, "Adam: a method for stochastic optimization"; Loshchilov & Hutter 2019, "Decoupled
+weight decay regularization".
+"""
 
 from __future__ import annotations
 
@@ -32,6 +39,9 @@ class Adam(Optimizer):
         betas: decay of the two moments, in [0, 1). GANs like (0.5, 0.999) or (0, 0.9).
         eps: positive: with 0, a parameter that never had a gradient would become nan.
         weight_decay: the strength of an L2 penalty, added to the gradient; see `AdamW`.
+
+    Raises:
+        ValueError: as `Optimizer`; betas, eps or weight_decay are out of range.
 
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> adam = optim.Adam([w], lr=0.1)
@@ -71,6 +81,8 @@ class AdamW(Adam):
 
     Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2. As in PyTorch
     the decay is multiplied by `lr`; the paper multiplies it by the schedule's factor only.
+
+    Args, and errors: as `Adam`.
 
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> optim.AdamW([w], lr=0.1, weight_decay=0.5).step([tg.zeros(2)])

@@ -1,4 +1,10 @@
-"""Limiting gradients before a step. Nothing is written and nothing waits for the device."""
+"""Limiting gradients before a step. Nothing is written and nothing waits for the device.
+
+    grads, norm = clip_grad_norm(tg.grad(loss, optimizer.params), max_norm=1.0)
+    optimizer.step(grads)
+
+The norm is that of all gradients together, as one vector.
+"""
 
 from __future__ import annotations
 
@@ -28,6 +34,9 @@ def clip_grad_norm(
         The clipped gradients, as constants, and the norm before clipping, 0-d and still on the
         device.
 
+    Raises:
+        ValueError: max_norm is not positive, or there are no gradients.
+
     >>> clipped, norm = optim.clip_grad_norm([tg.tensor([3.0, 4.0])], 1.0)
     >>> clipped, norm
     ([Tensor([0.6, 0.8])], Tensor(5.))
@@ -49,6 +58,7 @@ def clip_grad_value(grads: Sequence[Tensor | Array | None], limit: float) -> lis
 
     Args:
         grads: Tensors as `tg.grad` returns them, or arrays; None stays None.
+        limit: positive, else ValueError.
 
     >>> optim.clip_grad_value([tg.tensor([3.0, -4.0])], 3.5)
     [Tensor([ 3. , -3.5])]

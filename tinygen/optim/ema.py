@@ -40,6 +40,10 @@ class ExponentialMovingAverage:
         warmup: average over the first steps with the smaller decay (1 + n) / (10 + n) after n
             updates, so that the random initial weights are soon forgotten.
 
+    Raises:
+        ValueError: the decay is out of range, or the parameters do not fit into one array.
+        RuntimeError: `update` or `swapped` is called within `swapped`.
+
     >>> layer = nn.Linear(1, 1, bias=False, rng=rng)
     >>> layer.weight.data = tg.zeros(1, 1)
     >>> ema = optim.ExponentialMovingAverage(layer, decay=0.75)

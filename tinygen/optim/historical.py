@@ -1,4 +1,12 @@
-"""The mean of all weights that a model has had."""
+"""The mean of all weights that a model has had.
+
+    average = HistoricalAverage(discriminator)
+    average.update()                                     # once a step
+    loss = loss + 0.1 * average.squared_distance()
+
+A penalty on the distance from it damps orbits of two players: Salimans et al. 2016, "Improved
+techniques for training GANs", section 3.3.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +22,7 @@ class HistoricalAverage(ExponentialMovingAverage):
 
     Used as Salimans et al. 2016, "Improved techniques for training GANs", section 3.3.
 
-    Args: as `ExponentialMovingAverage`, without a decay.
+    Args, and errors: as `ExponentialMovingAverage`, without a decay.
 
     >>> layer = nn.Linear(1, 1, bias=False, rng=rng)
     >>> average = optim.HistoricalAverage(layer)

@@ -1,4 +1,11 @@
-"""Momentum whose matrices are replaced by nearly orthogonal ones."""
+"""Momentum whose matrices are replaced by nearly orthogonal ones.
+
+    optimizer = Muon(hidden=[layer.weight for layer in hidden], others=rest, lr=0.02)
+    optimizer.step(tg.grad(loss, optimizer.params))
+
+Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks". Adam updates
+`others`, which is where all that is no matrix belongs.
+"""
 
 from __future__ import annotations
 
@@ -73,6 +80,9 @@ class Muon(Optimizer):
         adam_lr: of the others, or a function of the step number.
         betas, eps: as in `Adam`, of the others.
         transforms: see `Optimizer`.
+
+    Raises:
+        ValueError: as `Optimizer`; a hidden parameter is no matrix, or a number is out of range.
 
     >>> w = tg.ones(3, 3)
     >>> w.requires_grad = True

@@ -56,7 +56,8 @@ class Optimizer:
         steps: how many steps were taken.
 
     Raises:
-        ValueError: there are no parameters, or one of them cannot be trained here.
+        ValueError: there are no parameters, one of them cannot be trained here, or the rate is
+            negative.
 
     >>> w = tg.tensor([1.0], requires_grad=True)
     >>> sgd = optim.SGD([("w", w)], lr=lambda step: 0.5**step)

@@ -1,4 +1,9 @@
-"""The cheap form of orthonormal weights: a loss that pulls them there."""
+"""The cheap form of orthonormal weights: a loss that pulls them there.
+
+    loss = loss + 1e-4 * orthogonal_penalty([layer.weight for layer in hidden])
+
+It holds about, not exactly, and needs no optimizer of its own; `Stiefel` is the exact form.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +28,9 @@ def orthogonal_penalty(weights: Iterable[Tensor], *, off_diagonal: bool = False)
         off_diagonal: sum over the elements off the diagonal alone, so that rows are pulled apart
             and their lengths are free: Brock et al., "Large scale GAN training for high fidelity
             natural image synthesis" (2019), eq. 3.
+
+    Raises:
+        ValueError: there are no weights, or one has fewer than two axes.
 
     >>> optim.orthogonal_penalty([tg.eye(3) * 2.0])
     Tensor(27.)

@@ -2,7 +2,8 @@
 
     optimizer = tg.optim.Adam(params, lr=schedules.cosine(3e-4, steps=10_000, warmup=500))
 
-Any function of an int will do; these are the usual ones. They hold their last value for ever.
+Any function of an int will do; these are the usual ones. They hold their last value for ever. Steps
+are counted in updates of the optimizer; numbers that must be positive and are not raise ValueError.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ def constant(lr: float) -> Schedule:
 
 
 def linear(start: float, end: float, steps: int) -> Schedule:
-    """From `start` at step 0 in a straight line to `end` at step `steps`.
+    """From `start` at step 0 in a straight line to `end` at step `steps`; ValueError below 1.
 
     >>> optim.schedules.linear(1.0, 0.0, steps=10)(5)
     0.5
@@ -38,7 +39,8 @@ def cosine(lr: float, steps: int, floor: float = 0.0, warmup: int = 0) -> Schedu
 
     floor + (lr - floor) (1 + cos(pi s)) / 2, where s goes from 0 to 1 after the warm-up.
     Loshchilov & Hutter 2017, "SGDR: stochastic gradient descent with warm restarts", eq. 5,
-    without the restarts. The warm-up is that of `warmup`.
+    without the restarts. The warm-up is that of `warmup`. Raises ValueError unless
+    0 <= warmup < steps.
 
     >>> rate = optim.schedules.cosine(0.1, steps=100)
     >>> [round(rate(step), 3) for step in (0, 50, 100)]
@@ -59,7 +61,7 @@ def cosine(lr: float, steps: int, floor: float = 0.0, warmup: int = 0) -> Schedu
 
 
 def exponential(lr: float, decay: float) -> Schedule:
-    """lr * decay^step.
+    """lr * decay^step, with a positive decay, else ValueError.
 
     >>> optim.schedules.exponential(8.0, decay=0.5)(3)
     1.0
@@ -70,6 +72,8 @@ def exponential(lr: float, decay: float) -> Schedule:
 
 def step_decay(lr: float, factor: float, every: int) -> Schedule:
     """lr * factor^(step // every): multiplied by `factor` every so many steps.
+
+    Raises ValueError unless both are positive.
 
     >>> rate = optim.schedules.step_decay(8.0, factor=0.5, every=10)
     >>> rate(9), rate(10)
@@ -82,7 +86,8 @@ def step_decay(lr: float, factor: float, every: int) -> Schedule:
 def warmup(schedule: float | Schedule, steps: int) -> Schedule:
     """`schedule` multiplied by 1/steps, 2/steps, ..., 1 in the first steps.
 
-    Not by 0 in the first: that step would be wasted.
+    Not by 0 in the first: that step would be wasted. `schedule` is a function of the step, or one
+    rate; `steps` is at least 1, else ValueError.
 
     >>> rate = optim.schedules.warmup(optim.schedules.constant(1.0), steps=4)
     >>> [rate(step) for step in range(5)]

@@ -1,4 +1,10 @@
-"""Stochastic gradient descent, plain or with momentum."""
+"""Stochastic gradient descent, plain or with momentum.
+
+    optimizer = SGD(model.named_parameters(), lr=0.1, momentum=0.9)
+    optimizer.step(tg.grad(loss, optimizer.params))
+
+`nesterov=True` takes Nesterov's momentum in place of the heavy ball.
+"""
 
 from __future__ import annotations
 
@@ -27,6 +33,10 @@ class SGD(Optimizer):
     Args:
         params, lr, transforms: see `Optimizer`.
         weight_decay: the strength of an L2 penalty, added to the gradient.
+
+    Raises:
+        ValueError: as `Optimizer`; momentum or weight_decay is negative, or nesterov without
+            momentum.
 
     >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
     >>> optim.SGD([w], lr=0.1, momentum=0.9).step([tg.ones(2)])

@@ -1,4 +1,10 @@
-"""Matrices that stay orthonormal, by descent on the manifold of such matrices."""
+"""Matrices that stay orthonormal, by descent on the manifold of such matrices.
+
+    nn.init.orthogonal_(layer.weight, rng=rng)
+    optimizer = Stiefel([layer.weight], lr=0.1)          # X^T X = I after every step
+
+`StiefelAdam` does so to some matrices of a model, and is Adam to everything else.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +51,8 @@ class Stiefel(Optimizer):
         transforms: see `Optimizer`.
 
     Raises:
-        ValueError: a parameter is not orthonormal to 1e-3.
+        ValueError: as `Optimizer`; a parameter is no matrix, or not orthonormal to 1e-3; the
+            retraction is unknown, or the momentum negative.
 
     >>> x = nn.init.orthogonal_(tg.zeros(4, 2), rng=rng)
     >>> x.requires_grad = True
@@ -102,6 +109,9 @@ class StiefelAdam(Adam):
         hidden: the matrices, as `Stiefel` takes them, but of any start: it is retracted.
         others: the rest, possibly empty, which Adam updates as ever.
         lr, betas, eps, transforms: see `Adam`.
+
+    Raises:
+        ValueError: as `Adam`; a parameter in `hidden` is no matrix.
 
     >>> x = nn.init.orthogonal_(tg.zeros(4, 2), rng=rng)
     >>> x.requires_grad = True

@@ -159,6 +159,9 @@ class GradientSurgery(Surgery):
     Args:
         rng: draws the order, on the device of the parameters.
 
+    Called with 0-d losses and parameters it returns their joint gradient, a Tensor for each
+    parameter. Raises ValueError for fewer than two losses, or one that depends on no parameter.
+
     >>> w = tg.zeros(2)
     >>> w.requires_grad = True
     >>> surgery = optim.GradientSurgery(tg.Generator(0))
@@ -191,7 +194,7 @@ class SharedWeights(Surgery):
 
     One-sided surgery, for parameters that several objectives own: an energy model's likelihood
     first, its adversarial loss second. The second then has no part in the step that would undo the
-    first; the first is left as it is.
+    first; the first is left as it is. Called as `GradientSurgery`, with the same errors.
 
     >>> w = tg.zeros(2)
     >>> w.requires_grad = True

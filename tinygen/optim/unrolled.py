@@ -1,4 +1,12 @@
-"""Steps of Adam that gradients flow through."""
+"""Steps of Adam that gradients flow through.
+
+    ahead = UnrolledAdam(optimizer, steps=2)
+    with model.substituted(ahead.weights):
+        loss = ...
+    ahead.step(tg.grad(loss, ahead.weights, create_graph=True))
+
+So a loss can look at what an optimizer is about to do: `UnrolledGANTrainer` lets G look at D.
+"""
 
 from __future__ import annotations
 
@@ -31,6 +39,9 @@ class UnrolledAdam:
 
     Attributes:
         weights: after the steps so far; at first the parameters themselves.
+
+    Raises:
+        ValueError: the optimizer has weight decay or transforms.
 
     >>> w = tg.tensor([1.0], requires_grad=True)
     >>> ahead = optim.UnrolledAdam(optim.Adam([w], lr=0.25), steps=1)

@@ -19,7 +19,8 @@ __all__ = ["Alone", "Communicator"]
 class Communicator:
     """Base of the implementations, which say the three verbs, `rank` and `size`.
 
-    rank: which of the processes this is, from 0. size: how many there are.
+    rank: which of the processes this is, from 0. size: how many there are. `share` and `part` raise
+    ValueError for what the ranks cannot share evenly.
 
     >>> us = team()  # of one, unless mpiexec started this process
     >>> us.share(64), us.part(np.arange(4))

@@ -1,4 +1,10 @@
-"""Which ranks compute together here and now: nobody else, unless `joined` says so."""
+"""Which ranks compute together here and now: nobody else, unless `joined` says so.
+
+    with joined(communicator):
+        trainer.step(batch)                              # gradients are averaged over all ranks
+
+Outside of it each process computes alone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""RBMs trained with an adversary or a generator: founding system A3 from the RBM's side."""
+"""RBMs trained with an adversary or a generator: founding system A3 from the RBM's side.
+
+    tinygen train beam --data mnist
+
+Its recipes are `beam` and `amortised-cd`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""GANs that leave an energy behind, or have one for a prior: founding system A3 from their side."""
+"""GANs that leave an energy behind, or have one for a prior: founding system A3 from their side.
+
+    tinygen train energy-gan
+
+Its recipes are `rbm-prior-gan` and `energy-gan`; without --data they learn mixtures in the plane.
+"""
 
 from __future__ import annotations
 

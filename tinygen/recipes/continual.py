@@ -1,4 +1,9 @@
-"""Founding system E4: tasks one after another, by steps that leave alone what was said before."""
+"""Founding system E4: tasks one after another, by steps that leave alone what was said before.
+
+    tinygen train continual --data mnist
+
+`--set remembered=0` takes plain steps, for comparison.
+"""
 
 from __future__ import annotations
 

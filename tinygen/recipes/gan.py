@@ -1,4 +1,9 @@
-"""GANs: the dense ones of the founding articles, and a convolutional one."""
+"""GANs: the dense ones of the founding articles, and a convolutional one.
+
+    tinygen train gan --data mnist
+
+Its recipes are `gan`, `gan-plain`, `gan-small` and `dcgan`; `tinygen recipes gan` lists settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""GANs that are told a class, that find classes themselves, or that encode as well as generate."""
+"""GANs that are told a class, that find classes themselves, or that encode as well as generate.
+
+    tinygen train cgan --data mnist
+
+Its recipes are `cgan`, `acgan`, `infogan` and `bigan`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The settings of the GANs that are told a class, find codes, or encode."""
+"""The settings of the GANs that are told a class, find codes, or encode.
+
+`tinygen recipes cgan` lists them with defaults and meanings; `--set NAME=VALUE` changes one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""GANs that see images of 8, 16 and 32 pixels at once, and one that sees a single size."""
+"""GANs that see images of 8, 16 and 32 pixels at once, and one that sees a single size.
+
+    tinygen train msg-gan --data mnist
+
+Its recipes are `single-scale`, `lapgan`, `progressive`, `msg-gan`, `multiscale-d` and `sagan`.
+"""
 
 from __future__ import annotations
 

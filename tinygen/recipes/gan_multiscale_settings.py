@@ -1,4 +1,7 @@
-"""The settings of the recipes of GANs of several scales."""
+"""The settings of the recipes of GANs of several scales.
+
+`tinygen recipes msg-gan` lists them with defaults and meanings; `--set NAME=VALUE` changes one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""The two networks of a dense GAN, as its settings have them."""
+"""The two networks of a dense GAN, as its settings have them.
+
+    players = dense_players(config, noise=64, features=784, output=nn.Sigmoid(), rng=rng)
+    GANTrainer(players.generator, players.discriminator, **extras(config, players), **options)
+
+Packing, minibatch discrimination and spectral norms are put in where the settings ask for them.
+"""
 
 from __future__ import annotations
 

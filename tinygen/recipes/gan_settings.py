@@ -1,4 +1,7 @@
-"""The settings of the recipes of GANs."""
+"""The settings of the recipes of GANs.
+
+`tinygen recipes gan` lists them with defaults and meanings; `--set NAME=VALUE` changes one.
+"""
 
 from __future__ import annotations
 

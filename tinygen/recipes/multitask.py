@@ -1,4 +1,9 @@
-"""Founding system E4: one network for two tasks, whose gradients do not undo each other."""
+"""Founding system E4: one network for two tasks, whose gradients do not undo each other.
+
+    tinygen train multitask --data mnist
+
+`--set surgery=false` adds the two gradients up as they are, for comparison.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Restricted Boltzmann machines: founding system A1, Gaussian units, and a deep belief network."""
+"""Restricted Boltzmann machines: founding system A1, Gaussian units, and a deep belief network.
+
+    tinygen train rbm --data mnist
+
+Its recipes are `rbm`, `rbm-gaussian` and `dbn`.
+"""
 
 from __future__ import annotations
 

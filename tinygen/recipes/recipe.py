@@ -1,4 +1,11 @@
-"""What every recipe is made of: its settings, its streams of numbers, and what it builds."""
+"""What every recipe is made of: its settings, its streams of numbers, and what it builds.
+
+    recipe = recipes.find("gan")
+    experiment = recipe.build(recipes.resolve(recipe, {"data": "mnist"}))
+    losses = experiment.step()
+
+A recipe of your own is a `Recipe` whose `build` makes an `Experiment` of its settings.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""Variational autoencoders: founding system B1, its relatives, and the model joined with a GAN."""
+"""Variational autoencoders: founding system B1, its relatives, and the model joined with a GAN.
+
+    tinygen train vae --data mnist
+
+Its recipes are `vae`, `iwae`, `cvae`, `vq-vae`, `aae` and `vae-gan`.
+"""
 
 from __future__ import annotations
 

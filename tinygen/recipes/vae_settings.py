@@ -1,4 +1,7 @@
-"""The settings of the autoencoders' recipes."""
+"""The settings of the autoencoders' recipes.
+
+`tinygen recipes vae` lists them with defaults and meanings; `--set NAME=VALUE` changes one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Published results, run again with their protocol and judged: `tinygen reproduce NAME`."""
+"""Published results, run again with their protocol and judged: `tinygen reproduce NAME`.
+
+`ROWS` has them by name. `reproduce(ROWS["prdc"])` runs one from Python; its `describe()` is what
+the command prints.
+"""
 
 from . import (
     anomaly,

@@ -1,4 +1,8 @@
-"""Augmentation with few labels (founding system D3): a conditional GAN against one-pixel shifts."""
+"""Augmentation with few labels (founding system D3): a conditional GAN against one-pixel shifts.
+
+`tinygen reproduce augmentation` runs it and judges it by its mark; with `--quick` one only sees
+that it works.
+"""
 
 from __future__ import annotations
 

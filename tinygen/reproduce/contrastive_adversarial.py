@@ -1,4 +1,8 @@
-"""Contrastive divergence with an adversary or a generator, on RBMs whose divergences are exact."""
+"""Contrastive divergence with an adversary or a generator, on RBMs whose divergences are exact.
+
+`tinygen reproduce contrastive-adversarial-beam` and `contrastive-adversarial-amortised` run them
+and judge them by their marks; with `--quick` one only sees that they work.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""GANs with an energy in them: a critic that is a log-density, noise that an RBM draws."""
+"""GANs with an energy in them: a critic that is a log-density, noise that an RBM draws.
+
+`tinygen reproduce contrastive-adversarial-critic` and `contrastive-adversarial-prior` run them and
+judge them by their marks; with `--quick` one only sees that they work.
+"""
 
 from __future__ import annotations
 

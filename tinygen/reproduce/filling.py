@@ -1,4 +1,8 @@
-"""Incomplete observations: what is missing, filled in by each family, against its true value."""
+"""Incomplete observations: what is missing, filled in by each family, against its true value.
+
+`tinygen reproduce filling-in` runs it and judges it by its mark; with `--quick` one only sees that
+it works.
+"""
 
 from __future__ import annotations
 

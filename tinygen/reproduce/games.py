@@ -1,4 +1,8 @@
-"""Ways to play the bilinear game, against closed forms."""
+"""Ways to play the bilinear game, against closed forms.
+
+`tinygen reproduce game-rates` runs it and judges it by its mark; with `--quick` one only sees that
+it works.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Mode coverage of GANs on mixtures in the plane, against a plain GAN that was tuned."""
+"""Mode coverage of GANs on mixtures in the plane, against a plain GAN that was tuned.
+
+`tinygen reproduce gan-ring` and `gan-grid` run them and judge them by their marks; with `--quick`
+one only sees that they work.
+"""
 
 from __future__ import annotations
 

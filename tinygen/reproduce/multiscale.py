@@ -1,4 +1,8 @@
-"""GANs of several scales beside one of a single scale, each for the same seconds, on MNIST."""
+"""GANs of several scales beside one of a single scale, each for the same seconds, on MNIST.
+
+`tinygen reproduce multiscale` runs it and judges it by its mark; with `--quick` one only sees that
+it works.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Orthogonal gradients on small problems: modular addition, and the known answers of surgery."""
+"""Orthogonal gradients on small problems: modular addition, and the known answers of surgery.
+
+`tinygen reproduce orthograd-modular` and `pcgrad` run them and judge them by their marks; with
+`--quick` one only sees that they work.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Orthogonal gradients on MNIST: tasks learned one after another, and Muon beside Adam."""
+"""Orthogonal gradients on MNIST: tasks learned one after another, and Muon beside Adam.
+
+`tinygen reproduce ogd-permuted` and `muon` run them and judge them by their marks; with `--quick`
+one only sees that they work.
+"""
 
 from __future__ import annotations
 

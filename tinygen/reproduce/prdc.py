@@ -1,4 +1,8 @@
-"""Precision, recall, density and coverage of two draws from one Gaussian, as published."""
+"""Precision, recall, density and coverage of two draws from one Gaussian, as published.
+
+`tinygen reproduce prdc` runs it and judges it by its mark; with `--quick` one only sees that it
+works.
+"""
 
 from __future__ import annotations
 

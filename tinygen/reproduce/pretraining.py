@@ -1,4 +1,8 @@
-"""Pre-training: a classifier whose hidden layers begin as an RBM's, an autoencoder's or a VAE's."""
+"""Pre-training: a classifier whose hidden layers begin as an RBM's, an autoencoder's or a VAE's.
+
+`tinygen reproduce pretraining` and `pretraining-more` run them and judge them by their marks; with
+`--quick` one only sees that they work.
+"""
 
 from __future__ import annotations
 

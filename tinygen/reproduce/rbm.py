@@ -1,4 +1,8 @@
-"""Restricted Boltzmann machines: likelihoods on binary MNIST, exact and by annealing."""
+"""Restricted Boltzmann machines: likelihoods on binary MNIST, exact and by annealing.
+
+`tinygen reproduce rbm-exact`, `rbm-ais` and `rbm-500` run them and judge them by their marks; with
+`--quick` one only sees that they work.
+"""
 
 from __future__ import annotations
 

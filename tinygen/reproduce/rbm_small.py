@@ -1,4 +1,8 @@
-"""Restricted Boltzmann machines on small problems, and as features for a classifier."""
+"""Restricted Boltzmann machines on small problems, and as features for a classifier.
+
+`tinygen reproduce rbm-bars-and-stripes`, `rbm-digits` and `rbm-features` run them and judge them by
+their marks; with `--quick` one only sees that they work.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""One row of the table of published results: what was published, how, what counts as reproduced."""
+"""One row of the table of published results: what was published, how, what counts as reproduced.
+
+A row of your own is a `Row` with a `run` and a `judge`; `reproduce(row)` runs its seeds and returns
+an `Outcome`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Training runs: one loop for every model, and one folder that holds all it left behind."""
+"""Training runs: one loop for every model, and one folder that holds all it left behind.
+
+    folder = RunFolder.create(Path("runs/mine"), recipes.as_dict(recipe, config))
+    train(experiment, folder, steps=10_000, report_every=100, checkpoint_every=5_000)
+
+An interrupted run goes on where it was: `progress = resume(experiment, folder)`, then `train` with
+`progress=progress`.
+"""
 
 from .checkpoints import CheckpointError, as_json
 from .environment import environment

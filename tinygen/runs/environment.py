@@ -1,4 +1,8 @@
-"""On what a run ran."""
+"""On what a run ran.
+
+`environment("cpu")` gives versions, machine, threads, command line and time as a dict; a run
+keeps it in env.json.
+"""
 
 from __future__ import annotations
 

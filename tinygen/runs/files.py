@@ -1,4 +1,9 @@
-"""Files written whole or not at all, and their errors as one sentence."""
+"""Files written whole or not at all, and their errors as one sentence.
+
+    write_file(Path("found.json"), content)              # RunError on a full disk, say
+
+The content goes to a file beside it, which is then renamed: a killed process leaves the old one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,10 @@
-"""One process at a time in a folder."""
+"""One process at a time in a folder.
+
+    with locked(folder):                                 # TakenError if another process has it
+        ...
+
+The system lifts the lock when the process ends, even if that is killed.
+"""
 
 from __future__ import annotations
 

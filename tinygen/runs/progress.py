@@ -1,4 +1,10 @@
-"""How far a run has come: what continues with it, and what is shown of it."""
+"""How far a run has come: what continues with it, and what is shown of it.
+
+    with shown(start=0, steps=1_000) as show:
+        show(step, {"loss_d": 0.69, "loss_g": 0.69}, "")
+
+It goes to stderr: a bar on a terminal, some twenty lines elsewhere.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Being asked to stop: the step under way is finished first."""
+"""Being asked to stop: the step under way is finished first.
+
+    with stop_requests() as request:
+        while request.signal is None:
+            ...                                          # a step
+
+SIGINT and SIGTERM are noted; a second SIGINT interrupts at once.
+"""
 
 from __future__ import annotations
 

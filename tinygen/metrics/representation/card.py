@@ -1,4 +1,9 @@
-"""All tasks in all spaces: means over draws, with 95% confidence intervals."""
+"""All tasks in all spaces: means over draws, with 95% confidence intervals.
+
+    print(scorecard([Space("mine", train, test), *baselines(data, 64)], data, seed=0).describe())
+
+`tinygen scorecard RUN` prints such a table for a finished run.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +39,8 @@ WITHOUT: tuple[Task, ...] = (reduction,)
 @dataclass(frozen=True)
 class Card:
     """Estimates by measure and space, in the order of the tasks; and what was left out, and why.
+
+    Each is a mean over `draws` draws of examples.
 
     >>> from tinygen.metrics import Estimate
     >>> print(Card({"probe": {"mine": Estimate(0.9, 0.01, 0.88, 0.92)}}, 5, ()).describe())
@@ -81,7 +88,12 @@ def scorecard(
 
     Args:
         spaces: of the same examples as `data`; the first is what is judged, others stand beside it.
+        seed: of the draws. draws: how many; None for 5.
         note: is told how it goes.
+
+    Raises:
+        ValueError: features are not all finite.
+        ConfigError: scikit-learn is not installed.
 
     >>> two = tg.data.from_arrays("two", rng.normal((40, 2)))
     >>> spaces = [Space("inputs", two.train, two.test)]

@@ -1,4 +1,9 @@
-"""Whether groups that are found without labels are the classes: k-means, a Gaussian mixture."""
+"""Whether groups that are found without labels are the classes: k-means, a Gaussian mixture.
+
+    clustering_accuracy(labels, clusters)                # (N,) each, to a share in [0, 1]
+
+There are as many clusters as classes; held-out examples are assigned, not fitted.
+"""
 
 from __future__ import annotations
 
@@ -40,6 +45,9 @@ def clustering_accuracy(labels: np.ndarray, clusters: np.ndarray) -> float:
 
     The Hungarian method finds it: Yang et al., "Image clustering using local discriminant models
     and global integration" (2010), eq. 25. Clusters may be more than classes, or fewer.
+
+    Args:
+        labels, clusters: (N,) integers from 0.
 
     >>> clustering_accuracy(np.array([0, 0, 1, 1]), np.array([5, 5, 3, 5]))
     0.75

@@ -1,4 +1,9 @@
-"""Whether a class stands out whose labels say that it is not normal: one held out in turn."""
+"""Whether a class stands out whose labels say that it is not normal: one held out in turn.
+
+    roc, precision_recall = areas(strange, scores)       # (N,) each
+
+1 is perfect; chance gives 0.5 and the share of anomalies.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +49,12 @@ def areas(strange: np.ndarray, scores: np.ndarray) -> tuple[float, float]:
     Args:
         strange: (N,), whether each example is an anomaly; some are and some are not.
         scores: (N,), the greater the stranger. What is not finite is stranger than all else.
+
+    Returns:
+        Both areas, from 0 to 1.
+
+    Raises:
+        ConfigError: scikit-learn is not installed.
 
     >>> areas(np.array([False, False, True]), np.array([0.1, 0.2, 0.9]))
     (1.0, 1.0)

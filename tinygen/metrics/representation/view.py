@@ -1,4 +1,11 @@
-"""What a task is given: some training examples, some held-out ones, in one space of features."""
+"""What a task is given: some training examples, some held-out ones, in one space of features.
+
+    spaces = [Space("mine", train, test), *baselines(data, width=64)]
+    for view in views(spaces[0], data, seed=0):
+        linear_probe(view)                               # or any other task
+
+A draw has the same examples in every space, so that spaces compare.
+"""
 
 from __future__ import annotations
 
@@ -57,6 +64,8 @@ class View:
 def baselines(data: Dataset, width: int) -> list[Space]:
     """The inputs as they are; and their principal components, as many as `width`, fitted on the
     training part: no more than 50, nor than a quarter of the inputs (or all, if they are few).
+
+    Raises ConfigError where scikit-learn is not installed.
 
     >>> [(s.name, s.width) for s in baselines(tg.data.load("digits"), width=10)]
     [('pixels', 64), ('PCA of pixels', 10)]

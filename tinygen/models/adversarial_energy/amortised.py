@@ -58,6 +58,13 @@ class GeneratorSampler(NegativeSampler):
         weighted: weigh them, so that they stand for the model; else as in the article.
         lr, betas: of the generator's and the encoder's Adam.
 
+    Kim and Bengio, "Deep directed generative models with energy-based probability estimation"
+    (2016).
+
+    Raises:
+        ValueError: the layer is unknown or not of Bernoulli units, a count is below 1, or the
+            generator does not fit the layer.
+
     >>> from tinygen.models.gan import mlp
     >>> from tinygen.models.rbm import RBM
     >>> negative = GeneratorSampler(mlp([3, 8, 6], rng), mlp([6, 8, 3], rng), noise=3)

@@ -43,6 +43,12 @@ class EnergyGANTrainer(GANTrainer):
         critic_ema: keep a moving average of D's weights, by which `log_density` answers: a critic
             that goes on playing is never at rest; 0 for none.
 
+    Dai et al., "Calibrating energy-based generative adversarial networks" (2017).
+
+    Raises:
+        ValueError: as `GANTrainer`; another objective is asked for, or a log-density where the
+            entropy weighs nothing.
+
     >>> from tinygen.models.gan import R1, mlp
     >>> trainer = EnergyGANTrainer(
     ...     mlp([3, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=3,

@@ -48,7 +48,7 @@ class FreeEnergyCritic(nn.Module):
     """An energy model as the discriminator of a GAN: its logit is -F.
 
     Args:
-        energy: a module with `free_energy`, states (N, ...) to (N,), such as an `RBM`.
+        energy: a module with `free_energy`, states (N, ...) to (N,) in nats, such as an `RBM`.
 
     >>> from tinygen.models.rbm import RBM
     >>> FreeEnergyCritic(RBM(6, 4, rng=rng))(np.zeros((5, 6), "float32")).shape

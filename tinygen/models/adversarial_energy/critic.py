@@ -35,6 +35,11 @@ class NearestNeighbourCritic:
         softness: the distance below which differences do not matter, in units of v and E[h | v].
         units: by which distances are told: "both", "visible", or "hidden", as the article has it.
 
+    Fisher, Smith and Walsh, "Boltzmann encoded adversarial machines" (2018).
+
+    Raises:
+        ValueError: an argument is out of range; when called, there are too few states.
+
     >>> data, model = np.zeros((5, 2)), np.array([[0.1, 0.0], [9.0, 9.0], [9.0, 9.1]])
     >>> NearestNeighbourCritic(neighbours=1)(data, model)
     array([ 1., -1., -1.])

@@ -32,7 +32,8 @@ class NearestNeighbourEntropy(Extra):
         H = D mean log |x - neighbour| + constant
 
     Kozachenko and Leonenko, "Sample estimate of the entropy of a random vector" (1987): where draws
-    lie dense, neighbours are near. For few dimensions D; in many all distances are alike.
+    lie dense, neighbours are near. For few dimensions D; in many all distances are alike. In nats.
+    Raises ValueError for a batch of one.
 
     >>> from tinygen.models.gan import GANTrainer, mlp
     >>> trainer = GANTrainer(
@@ -71,6 +72,8 @@ class Encoded(nn.Module):
         generator: noise (N, n) to examples (N, ...).
         encoder: examples to means and log-variances of the noise, (N, 2 n).
 
+    Called, it is the generator.
+
     >>> from tinygen.models.gan import mlp
     >>> player = Encoded(mlp([3, 8, 2], rng), mlp([2, 8, 6], rng))
     >>> player(tg.zeros(5, 3)).shape
@@ -91,7 +94,7 @@ class VariationalEntropy(Extra):
 
         H(x) >= H(z) + E log r(z | x)           if x = G(z) + a little noise, but for a constant
 
-    the bound of the article's section 3 with a Gaussian r. Mean and variance are learned with the
+    Dai et al. (2017), section 3, with a Gaussian r; in nats. Mean and variance are learned with the
     generator. The constant hides the scale: noise that G makes small on the way is told as well.
 
     Args:

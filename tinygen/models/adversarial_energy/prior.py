@@ -101,6 +101,12 @@ class RBMPriorGANTrainer(GANTrainer):
         prior_lr: of the RBM's plain gradient descent.
         burn_in: Gibbs steps from the chains to a draw of `sample`.
 
+    Arici and Celikyilmaz, "Associative adversarial networks" (2016).
+
+    Raises:
+        ValueError: as `GANTrainer`; the visible units are not Bernoulli or not as many as D's
+            features, or a batch has more examples than there are chains.
+
     >>> from tinygen.models.gan import Discriminator, mlp
     >>> from tinygen.models.rbm import RBM
     >>> trainer = RBMPriorGANTrainer(

@@ -1,4 +1,10 @@
-"""Negative phases made of others: half of the states from a generator, half from chains."""
+"""Negative phases made of others: half of the states from a generator, half from chains.
+
+    negative = MixtureSampler([GeneratorSampler(...), PersistentChains(100)], shares=[1, 1])
+    trainer = AdversarialEnergyTrainer(rbm, rng=rng, negative_sampler=negative)
+
+The chains see to regions that the generator never visits.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +27,9 @@ class MixtureSampler(NegativeSampler):
     Args:
         samplers: two or more.
         shares: positive, of each; they are scaled to add up to 1. None for equal ones.
+
+    Raises:
+        ValueError: there are fewer than two samplers, or shares do not fit them.
 
     >>> from tinygen.models.rbm import RBM, ContrastiveDivergence, PersistentChains
     >>> both = MixtureSampler([ContrastiveDivergence(1), PersistentChains(20)], shares=[1, 3])

@@ -46,6 +46,8 @@ def time_reversal_odds(free_energy: FreeEnergy, of_chain: FreeEnergy, a: Any, b:
         free_energy: of the model that classifies.
         of_chain: of the model whose chain made the pairs.
 
+    Yair and Michaeli, "Contrastive divergence learning is a time reversal adversarial game" (2021).
+
     >>> sharp, flat = lambda x: 2.0 * (x**2).sum(1), lambda x: (x**2).sum(1)
     >>> time_reversal_odds(sharp, flat, tg.zeros(1, 2), tg.ones(1, 2))
     Tensor([2.])
@@ -63,7 +65,7 @@ def time_reversal_loss(
     Args:
         earlier: (N, ...) from the data. later: (N, ...), k steps of the chain after them.
         of_chain: None for the model itself, held fixed: then the value is 2 log 2, and the
-            gradient that of CD-k.
+            gradient that of CD-k. Source: as of `time_reversal_odds`.
 
     >>> energy = lambda x: (x**2).sum(1)
     >>> time_reversal_loss(energy, tg.zeros(5, 2), tg.ones(5, 2))  # 2 log 2: it cannot tell

@@ -39,6 +39,7 @@ class AdversarialEnergyTrainer(RBMTrainer):
     """E_data F - E_model F downhill, and uphill on what an adversary says of the model's states.
 
     Without an adversary, and with `ContrastiveDivergence(1)` for sampler, it is CD-1 bit for bit.
+    Fisher, Smith and Walsh, "Boltzmann encoded adversarial machines" (2018).
 
     Args: as `RBMTrainer`, and
         negative_sampler: where the model's states come from: `ContrastiveDivergence(k)`,
@@ -48,6 +49,10 @@ class AdversarialEnergyTrainer(RBMTrainer):
         projected: take from the adversary's gradient what opposes the likelihood's, over all
             parameters (see `SharedWeights`): to first order no update then lowers the likelihood,
             as far as the negative phase knows it.
+
+    Raises:
+        ValueError: as `RBMTrainer`; gamma is out of range or contradicts the adversary, or
+            there is nothing to project.
 
     >>> from tinygen.models.rbm import RBM, PersistentChains
     >>> trainer = AdversarialEnergyTrainer(

@@ -44,7 +44,7 @@ class AuxiliaryTrainer(GANTrainer):
 
     Args: as `GANTrainer`, and
         discriminator: is not told the labels, if there are any.
-        weight: of the loss that subclasses define.
+        weight: of the loss that subclasses define; ValueError below 0.
 
     >>> issubclass(ACGANTrainer, AuxiliaryTrainer), issubclass(InfoGANTrainer, AuxiliaryTrainer)
     (True, True)
@@ -112,7 +112,7 @@ class ACGANTrainer(AuxiliaryTrainer):
 
     Here each player minimises -weight L_C: `class_d`, and of generated examples alone `class_g`.
 
-    Args: as `AuxiliaryTrainer`; classes is needed, and the second head's K.
+    Args: as `AuxiliaryTrainer`; classes is needed (else ValueError), and the second head's K.
 
     >>> trainer = ACGANTrainer(
     ...     Conditional(mlp([4 + 3, 8, 2], rng), classes=3),

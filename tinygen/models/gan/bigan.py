@@ -50,15 +50,18 @@ class BiGANTrainer(GANTrainer):
 
         V(D, E, G) = E log D(x, E(x)) + E log(1 - D(G(z), z))                             (eq. 3)
 
-    At the optimum over all functions both kinds of pairs have one distribution, and E inverts G
-    almost everywhere (Theorem 2), though no loss compares x with G(E(x)). E and G minimise D's loss
-    with the two kinds exchanged, the objective whose gradient does not vanish: so minimax means
-    here what non-saturating does.
+    Donahue et al., "Adversarial feature learning" (2017). At the optimum over all functions both
+    kinds of pairs have one distribution, and E inverts G almost everywhere (Theorem 2), though no
+    loss compares x with G(E(x)). E and G minimise D's loss with the two kinds exchanged, the
+    objective whose gradient does not vanish: so minimax means here what non-saturating does.
 
     Args: as `GANTrainer`, and
         encoder: examples (N, D) to (N, latent).
         discriminator: rows (N, D + latent) to logits (N, 1).
         latent: the length of z.
+
+    Raises:
+        ValueError: as `GANTrainer`; in `step`, the encoder gives codes of another length.
 
     >>> trainer = BiGANTrainer(
     ...     mlp([3, 8, 2], rng), mlp([2, 8, 3], rng), mlp([2 + 3, 8, 1], rng), latent=3, rng=rng

@@ -28,6 +28,9 @@ class Conditional(nn.Module):
         network: takes (N, D + classes), or images (N, C + classes, H, W).
         classes: labels are 0 to classes - 1.
 
+    Raises:
+        ValueError: there are no classes; when called, labels are missing.
+
     >>> G = Conditional(mlp([4 + 10, 8, 2], rng), classes=10)
     >>> G(tg.zeros(5, 4), tg.tensor([3, 1, 4, 1, 5])).shape
     (5, 2)
@@ -61,6 +64,9 @@ class ProjectionDiscriminator(Discriminator):
         features: phi, (N, D) to (N, width).
         head: psi, (N, width) to (N, 1).
         classes: labels are 0 to classes - 1.
+
+    Raises:
+        ValueError: there are no classes; when called, labels are missing.
 
     >>> trunk, head = mlp([2, 8], rng), mlp([8, 1], rng)
     >>> D = ProjectionDiscriminator(trunk, head, classes=3, width=8, rng=rng)

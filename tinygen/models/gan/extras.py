@@ -22,9 +22,10 @@ __all__ = ["Extra", "FeatureMatching", "HistoricalAveraging", "Orthogonality"]
 
 
 class Extra:
-    """A loss with its weight.
+    """A loss with its weight: of a `Round`, 0-d.
 
-    name: what the step's results call it.
+    name: what the step's results call it. Raises ValueError for a weight that is negative or not
+    finite.
 
     >>> D = Discriminator(mlp([2, 8], rng), mlp([8, 1], rng))
     >>> [extra.weight for extra in (FeatureMatching(D.features), Orthogonality(D, 0.1))]
@@ -54,8 +55,9 @@ class Extra:
 class FeatureMatching(Extra):
     """weight |E f(x) - E f(x~)|^2, of G: generated examples have the features of real ones.
 
-    Section 3.1. There G minimises this in place of its objective; here both, for with the objective
-    left out G stops where the means agree. f is a hidden layer of D, such as `D.features`.
+    Salimans et al., "Improved techniques for training GANs" (2016), section 3.1. There G minimises
+    this in place of its objective; here both, for with the objective left out G stops where the
+    means agree. f is a hidden layer of D, such as `D.features`.
 
     Args:
         features: examples (N, ...) to (N, F).
@@ -113,8 +115,8 @@ class Orthogonality(Extra):
 class HistoricalAveraging(Extra):
     """weight |w - mean of w over all steps so far|^2, of either player.
 
-    Section 3.3: it damps orbits around an equilibrium, which gradient descent alone may never
-    leave.
+    Salimans et al. (2016), section 3.3: it damps orbits around an equilibrium, which gradient
+    descent alone may never leave.
 
     Args:
         player: whose parameters w are; in the list of extras of the same player.

@@ -35,7 +35,7 @@ LOG_2_PI = math.log(2.0 * math.pi)
 
 @dataclass(frozen=True)
 class Codes:
-    """The factored prior of a code c, and the family of Q(c | x).
+    """The factored prior of a code c, and the family of Q(c | x): Chen et al., "InfoGAN" (2016).
 
     In a row (width,) each categorical code has a column for each of its values, one of which is 1;
     then come the continuous ones, uniform in [-1, 1]. Q has a softmax for each categorical code and
@@ -47,6 +47,9 @@ class Codes:
         categorical: the number of values of each.
         continuous: how many.
         std: of Q's Gaussians; the smaller, the more the continuous codes weigh.
+
+    Raises:
+        ValueError: there are no codes, one has a single value, or std is not positive.
 
     >>> codes = Codes(categorical=(10,), continuous=2)
     >>> codes.width, codes.draw(5, rng, "float32").shape
@@ -113,9 +116,10 @@ class Codes:
 class InfoGANTrainer(AuxiliaryTrainer):
     """min over G and Q, max over D of V(D, G) - weight L_I(G, Q) (eq. 6), Q the second head of D.
 
-    The trunk that D and Q share is updated in D's turn, by both losses, as in the authors' code.
-    `negative_information_d` and `_g` are -weight L_I: with categorical codes alone and weight 1
-    they fall from about 0 to -H(c), at which the code can be read without error.
+    Chen et al., "InfoGAN" (2016). The trunk that D and Q share is updated in D's turn, by both
+    losses, as in the authors' code. `negative_information_d` and `_g` are -weight L_I, in nats:
+    with categorical codes alone and weight 1 they fall from about 0 to -H(c), at which the code can
+    be read without error.
 
     Args: as `AuxiliaryTrainer`, and
         codes: the code that follows the noise in what G takes: (N, noise_shape + codes.width).

@@ -1,4 +1,9 @@
-"""Noise on all that the discriminator sees, fading: it melts modes into one until they part."""
+"""Noise on all that the discriminator sees, fading: it melts modes into one until they part.
+
+    GANTrainer(G, D, rng=rng, noise_shape=64, instance_noise=0.5, instance_noise_steps=10_000)
+
+Sonderby et al., "Amortised MAP inference for image super-resolution" (2017).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,9 @@
-"""One step of both players of a GAN together, by the rule of a game."""
+"""One step of both players of a GAN together, by the rule of a game.
+
+    GANTrainer(G, D, rng=rng, noise_shape=64, game=tg.optim.games.RotationCorrection())
+
+Both losses look at the same real examples and the same generated ones.
+"""
 
 from __future__ import annotations
 

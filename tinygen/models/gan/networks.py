@@ -26,6 +26,9 @@ def mlp(
         slope: of the rectifiers where negative; 0 for plain ones.
         output: a last activation, such as `nn.Sigmoid()`; None leaves the output linear.
 
+    Returns:
+        A network of (N, sizes[0]) to (N, sizes[-1]).
+
     >>> mlp([784, 128, 1], rng, slope=0.2)
     Sequential(
       (0): Linear(in_features=784, out_features=128, bias=True)

@@ -39,6 +39,7 @@ class Objective:
 
     relative: G's loss looks at real examples too.
     smooth: a target between 0 and 1 has a meaning, so labels can be smoothed.
+    `OBJECTIVES` has them by name; each cites its source in `objectives.py`.
 
     >>> hinge = OBJECTIVES["hinge"]
     >>> hinge.discriminator(tg.full((4, 1), 2.0), tg.full((4, 1), -0.5))

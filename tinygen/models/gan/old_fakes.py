@@ -29,7 +29,7 @@ class OrthogonalToOldFakes(OrthogonalToPast):
 
     Args:
         capacity, report: see `OrthogonalToPast`.
-        every: steps of the trainer between two directions.
+        every: steps of the trainer between two directions, at least 1, else ValueError.
 
     >>> past = OrthogonalToOldFakes(capacity=4, every=1)
     >>> trainer = GANTrainer(

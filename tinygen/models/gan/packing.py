@@ -25,6 +25,9 @@ class Packed(nn.Module):
         discriminator: takes m times the features, or images of m times the channels.
         m: examples in a pack.
 
+    Raises:
+        ValueError: m is below 1; when called, it does not divide the batch, or there are labels.
+
     >>> D = Packed(mlp([2 * 2, 8, 1], rng), m=2)
     >>> D(tg.zeros(6, 2)).shape
     (3, 1)

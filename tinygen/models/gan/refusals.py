@@ -1,4 +1,7 @@
-"""What `GANTrainer` refuses: options that contradict one another, and batches that do not fit."""
+"""What `GANTrainer` refuses: options that contradict one another, and batches that do not fit.
+
+Each refusal is a ValueError that says what to do instead, and comes before anything is updated.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Penalties on the slope of the discriminator: derivatives of a derivative.
 
-    regularizer = R1(gamma=10.0)
+    regularizer = R1(weight=10.0)
     loss = loss + regularizer(critic, real, fake, rng)
 
 C is the critic, that is the discriminator's logits; the slope is its gradient with respect to the
@@ -30,10 +30,13 @@ TINY = 1e-12
 
 @dataclass(frozen=True)
 class Regularizer:
-    """A penalty with its weight.
+    """A penalty with its weight: of a critic, and examples (N, ...) of each kind, 0-d.
 
     every: the trainer adds it once in so many steps, that many times as strong (Karras et al. 2020,
         "Analyzing and improving the image quality of StyleGAN", section 3.1).
+
+    Raises:
+        ValueError: the weight is negative or not finite, or `every` is below 1.
 
     >>> REGULARIZERS["dragan"](10.0, 4)  # of weight 10, once in 4 steps
     DRAGAN(weight=10.0, every=4, spread=0.5)
@@ -78,7 +81,7 @@ class R1(Regularizer):
 
 
 class R2(Regularizer):
-    """weight/2 E |slope at x~|^2 (eq. 10).
+    """weight/2 E |slope at x~|^2: Mescheder et al. (2018), eq. 10, see `R1`.
 
     >>> critic = lambda x: x @ tg.tensor([[3.0], [4.0]])
     >>> real, fake = np.zeros((8, 2), "float32"), np.ones((8, 2), "float32")

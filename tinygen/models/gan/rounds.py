@@ -1,4 +1,8 @@
-"""What a step of a GAN does, and what the losses of one player may look at in it."""
+"""What a step of a GAN does, and what the losses of one player may look at in it.
+
+A trainer's `discriminator_terms(seen)` and `generator_terms(seen)` take a `Round`; who writes a
+relative of `GANTrainer` overrides these two.
+"""
 
 from __future__ import annotations
 

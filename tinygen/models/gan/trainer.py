@@ -68,6 +68,10 @@ class GANTrainer:
         classes: the players take labels (N,) below this as their condition; 0 for none.
         undo: samples as the players see them to samples in the units of the data, on the host.
 
+    Raises:
+        ValueError: an option is unknown, out of range, or contradicts another; in `step`, the
+            batch, its labels or what the generator makes do not fit.
+
     >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
     >>> sorted(trainer.step(rng.normal((16, 2))))
     ['loss_d', 'loss_g']

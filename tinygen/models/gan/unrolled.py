@@ -1,4 +1,9 @@
-"""A generator that looks ahead: its loss is taken after the discriminator's answer to it."""
+"""A generator that looks ahead: its loss is taken after the discriminator's answer to it.
+
+    trainer = UnrolledGANTrainer(G, D, unroll=5, rng=rng, noise_shape=64)
+
+Metz et al., "Unrolled generative adversarial networks" (2017).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +32,9 @@ class UnrolledGANTrainer(GANTrainer):
 
     Args: as `GANTrainer`, and
         unroll: k; 0 is the plain GAN, bit for bit.
+
+    Raises:
+        ValueError: as `GANTrainer`; unroll is negative, or D's rule is not Adam.
 
     >>> trainer = UnrolledGANTrainer(
     ...     mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), unroll=2, rng=rng, noise_shape=4

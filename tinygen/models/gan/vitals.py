@@ -86,7 +86,7 @@ class Landmarks:
 def landmarks_of(data: Dataset, seed: int = 0) -> Landmarks:
     """The modes of a named mixture, or the classes of random training examples, or regions.
 
-    A region is all that is nearest to one of `REGIONS` random training examples.
+    A region is all that is nearest to one of `REGIONS` random training examples. Points are (K, D).
 
     >>> landmarks = landmarks_of(tg.data.load("ring", rng))
     >>> landmarks.points.shape, landmarks.kind

@@ -26,7 +26,7 @@ class Watch:
         landmarks: of the data.
         real: a batch (N, ...) of real examples that D is asked about, as `trainer.step` takes it.
         conditions: of these examples.
-        every: steps between looks, at least 1.
+        every: steps between looks, at least 1, else ValueError.
 
     >>> data = tg.data.load("ring", rng)
     >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)

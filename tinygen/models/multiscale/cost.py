@@ -1,4 +1,9 @@
-"""How much a network computes: multiplications, counted in the graph that it records."""
+"""How much a network computes: multiplications, counted in the graph that it records.
+
+    multiplications(discriminator(Tensor(images)))       # of this one forward pass
+
+Convolutions and matrix products are counted; everything else is a pass over an array.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +21,7 @@ def multiplications(y: Tensor) -> int:
     many again.
 
     Args:
-        y: with its graph, so computed by networks outside `no_grad`.
+        y: with its graph, so computed by networks outside `no_grad`; ValueError without.
 
     >>> multiplications(nn.Linear(10, 20, rng=rng)(tg.zeros(5, 10)))  # 5 * 10 * 20
     1000

@@ -31,7 +31,9 @@ __all__ = ["FeatureMatchingTrainer", "MultiscaleDiscriminator", "multiscale_disc
 class MultiscaleDiscriminator(nn.Module):
     """Images (N, C, S, S) to logits (N, K), one for each size, smallest first.
 
-    They have the layers of `ImageDiscriminator`, fewer where there is less to be seen.
+    They have the layers of `ImageDiscriminator`, fewer where there is less to be seen. Wang et al.,
+    "High-resolution image synthesis and semantic manipulation with conditional GANs" (2018),
+    section 3.2.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> MultiscaleDiscriminator(scales, Kit(rng))(tg.zeros(2, 1, 8, 8)).shape
@@ -61,7 +63,9 @@ class FeatureMatchingTrainer(MultiscaleTrainer):
     GANs", 2016, section 3.1), and the mean over a layer's numbers is the article's 1 / N_i.
 
     Args: as `MultiscaleTrainer`, and
-        weight: of that loss; the article's is 10.
+        weight: of that loss, at least 0, else ValueError; the article's is 10.
+
+    Wang et al. (2018), section 3.2, eq. 4.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = multiscale_discriminators(scales, noise=3, weights=rng, rng=rng)
@@ -116,7 +120,9 @@ def multiscale_discriminators(
     feature_matching: float = 1.0,
     **options: Any,
 ) -> FeatureMatchingTrainer:
-    """Its trainer; the arguments are those of `single_scale`, and the matching's weight.
+    """The trainer of several discriminators (see `MultiscaleDiscriminator`).
+
+    Arguments and errors as of `single_scale`; feature_matching is the weight of the matching.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = multiscale_discriminators(scales, noise=3, weights=rng, rng=rng)

@@ -27,7 +27,7 @@ LONGEST = 8
 
 
 class Convolutional(nn.Module):
-    """x + conv(rectified x), 3 x 3.
+    """x + conv(rectified x), 3 x 3: (N, channels, H, W) to the same shape.
 
     >>> Convolutional(8, Kit(rng))(tg.ones(2, 8, 16, 16)).shape
     (2, 8, 16, 16)
@@ -45,7 +45,8 @@ class Convolutional(nn.Module):
 class Attention(nn.Module):
     """x + gamma * attention(x), where gamma starts at 0: see `nn.SelfAttention2d`.
 
-    Its cost grows with the square of the positions, so that on larger maps these are patches.
+    Its cost grows with the square of the positions, so that on larger maps these are patches. Maps
+    (N, channels, side, side) keep their shape; ValueError for an odd number of channels.
 
     Args:
         side: of the square maps.
@@ -123,7 +124,7 @@ FEATURES: dict[str, Callable[[int, int, Kit], nn.Module]] = {
 
 
 def features(kind: str, *, channels: int, side: int, kit: Kit) -> nn.Module:
-    """A layer of that kind for maps (N, channels, side, side).
+    """A layer of that kind for maps (N, channels, side, side), which keeps their shape.
 
     Raises:
         ValueError: there is no such kind.

@@ -17,7 +17,7 @@ SLOPE = 0.2
 
 
 class Kit:
-    """Weights that start as He et al. 2015 propose; batch norm in the generator.
+    """Weights that start as He et al. 2015 propose (`nn.init.kaiming_normal_`); batch norm in G.
 
     Args:
         rng: draws all weights.

@@ -61,6 +61,9 @@ class Refinement(nn.Module):
 class LaplacianGenerator(nn.Module):
     """Noise (N, noise + 16^2 + 32^2), a part for each level, to images (N, C, S, S).
 
+    Denton et al., "Deep generative image models using a Laplacian pyramid of adversarial networks"
+    (2015), section 3.3. The sides are those of `scales`; ValueError where these do not fit.
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> LaplacianGenerator(3, scales, Kit(rng))(tg.zeros(2, 3 + 8**2)).shape
     (2, 1, 8, 8)
@@ -99,6 +102,8 @@ class LaplacianGenerator(nn.Module):
 
 class LaplacianDiscriminator(nn.Module):
     """Rows of (x_0, l_1, h_1, l_2, h_2, ...) to logits (N, K), one for each level.
+
+    Denton et al. (2015), section 3.3; the rows are those of `LaplacianTrainer.shown`.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
@@ -153,6 +158,8 @@ class Pairs:
 class LaplacianTrainer(MultiscaleTrainer):
     """All levels in one step, each told real images of the level below it.
 
+    Denton et al. (2015), section 3.3. Args, and errors: as `MultiscaleTrainer`.
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)
     >>> isinstance(trainer, LaplacianTrainer), sorted(trainer.step(rng.uniform((4, 1, 8, 8))))
@@ -180,7 +187,9 @@ class LaplacianTrainer(MultiscaleTrainer):
 def lapgan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> LaplacianTrainer:
-    """Its trainer; the arguments are those of `single_scale`, `noise` being that of level 0.
+    """The trainer of LAPGAN (see `LaplacianGenerator`).
+
+    Arguments and errors as of `single_scale`, `noise` being that of level 0.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = lapgan(scales, noise=3, weights=rng, rng=rng)

@@ -26,6 +26,9 @@ __all__ = ["MSGDiscriminator", "MSGGenerator", "MSGTrainer", "msg_gan"]
 class MSGGenerator(nn.Module):
     """Noise (N, noise) to images of all sizes, joined in rows (see `Pyramid.join`).
 
+    Karnewar & Wang, "MSG-GAN: multi-scale gradients for generative adversarial networks" (2020).
+    Raises ValueError for scales that do not fit each other.
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> [image.shape for image in MSGGenerator(3, scales, Kit(rng)).images(tg.zeros(2, 3))]
     [(2, 1, 4, 4), (2, 1, 8, 8)]
@@ -53,7 +56,9 @@ class MSGGenerator(nn.Module):
 
 
 class MSGDiscriminator(nn.Module):
-    """Rows of images of all sizes to logits (N, 1).
+    """Rows of images of all sizes, (N, C * (8^2 + 16^2 + 32^2)), to logits (N, 1).
+
+    Karnewar & Wang (2020), section 2. Raises ValueError for other rows.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> MSGDiscriminator(scales, Kit(rng))(tg.zeros(2, 4**2 + 8**2)).shape
@@ -83,6 +88,8 @@ class MSGDiscriminator(nn.Module):
 class MSGTrainer(MultiscaleTrainer):
     """D sees real images as G shows its own: at every size.
 
+    Args, and errors: as `MultiscaleTrainer`. Karnewar & Wang (2020), section 2.
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = msg_gan(scales, noise=3, weights=rng, rng=rng)
     >>> isinstance(trainer, MSGTrainer), [part.shape for part in trainer.sample_scales(2)]
@@ -97,7 +104,7 @@ class MSGTrainer(MultiscaleTrainer):
 def msg_gan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> MSGTrainer:
-    """Its trainer; the arguments are those of `single_scale`.
+    """MSG-GAN's trainer (see `MSGGenerator`); the arguments are those of `single_scale`.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = msg_gan(scales, noise=3, weights=rng, rng=rng)

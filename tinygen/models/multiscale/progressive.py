@@ -38,7 +38,7 @@ __all__ = [
 
 
 def progress_at(steps: int, phase: int, last: int) -> tuple[int, float]:
-    """The stage and its alpha after so many steps.
+    """The stage, from 0, and its alpha, from 0 to 1, after so many steps.
 
     Phases of equal length: the smallest scale alone, then for each larger one a phase of fading it
     in and one of training it; the last stage goes on for ever.
@@ -91,6 +91,9 @@ class Growing(nn.Module):
 class GrowingGenerator(Growing):
     """Noise (N, noise) to images (N, C, s, s), s the size of the present stage.
 
+    Karras et al., "Progressive growing of GANs" (2018), section 2. Raises ValueError for scales
+    that do not fit (see `Scales`).
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> GrowingGenerator(3, scales, EqualizedKit(rng))(tg.zeros(2, 3)).shape
     (2, 1, 4, 4)
@@ -136,6 +139,8 @@ class GrowingGenerator(Growing):
 class GrowingDiscriminator(Growing):
     """Images (N, C, s, s), s the size of the present stage, to logits (N, 1).
 
+    Karras et al., "Progressive growing of GANs" (2018), section 2. Raises as `GrowingGenerator`.
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> GrowingDiscriminator(scales, EqualizedKit(rng))(tg.zeros(2, 1, 4, 4)).shape
     (2, 1)
@@ -170,6 +175,12 @@ class ProgressiveTrainer(MultiscaleTrainer):
 
     Args: as `MultiscaleTrainer`, and
         phase: steps of each phase: see `progress_at`.
+
+    Karras et al., "Progressive growing of GANs" (2018), section 2.
+
+    Raises:
+        ValueError: as `MultiscaleTrainer`; the phase is below 1, or an option would not outlast a
+            change of optimizers.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = progressive(scales, noise=3, weights=rng, rng=rng, phase=1)
@@ -247,7 +258,9 @@ class ProgressiveTrainer(MultiscaleTrainer):
 def progressive(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, phase: int, **options: Any
 ) -> ProgressiveTrainer:
-    """Its trainer; the arguments are those of `single_scale`, and the steps of a phase.
+    """The trainer of progressive growing (see `ProgressiveTrainer`).
+
+    Arguments and errors as of `single_scale`; phase is the steps of a phase.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = progressive(scales, noise=3, weights=rng, rng=rng, phase=10)

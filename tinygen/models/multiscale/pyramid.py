@@ -33,6 +33,9 @@ class Pyramid:
     Args:
         sizes: pixels a side, from the smallest: each twice the one before it.
 
+    Raises:
+        ValueError: they are not; in the methods, images, levels or rows have other shapes.
+
     >>> pyramid = Pyramid((4, 8, 16))
     >>> images = rng.uniform((3, 1, 16, 16))
     >>> levels = pyramid.laplacian(images)

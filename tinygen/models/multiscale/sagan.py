@@ -23,7 +23,9 @@ __all__ = ["sagan"]
 def sagan(
     scales: Scales, *, noise: int, weights: Generator, rng: Generator, **options: Any
 ) -> MultiscaleTrainer:
-    """Its trainer; the arguments are those of `single_scale`.
+    """SAGAN's trainer; the arguments are those of `single_scale`.
+
+    Zhang et al., "Self-attention generative adversarial networks" (2019), sections 3 and 4.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 8))
     >>> trainer = sagan(scales, noise=3, weights=rng, rng=rng)

@@ -25,6 +25,9 @@ __all__ = ["ImageDiscriminator", "ImageGenerator", "single_scale"]
 class ImageGenerator(nn.Module):
     """Noise (N, noise) to images (N, C, S, S) in [0, 1], S the largest size.
 
+    Raises:
+        ValueError: the scales do not fit each other.
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> ImageGenerator(3, scales, Kit(rng))(tg.zeros(2, 3)).shape
     (2, 1, 8, 8)
@@ -55,6 +58,9 @@ class ImageDiscriminator(nn.Module):
     Args:
         inputs: channels of what it is shown; None for the images' colours.
 
+    Raises:
+        ValueError: the scales do not fit each other.
+
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> ImageDiscriminator(scales, Kit(rng))(tg.zeros(2, 1, 8, 8)).shape
     (2, 1)
@@ -84,8 +90,12 @@ def single_scale(
     """The baseline's trainer.
 
     Args:
+        scales: what the players see. noise: the length of one draw.
         weights: draws the first weights. rng: draws the noise.
         options: of `GANTrainer`.
+
+    Raises:
+        ValueError: the scales do not fit, or as `MultiscaleTrainer`.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = single_scale(scales, noise=3, weights=rng, rng=rng)

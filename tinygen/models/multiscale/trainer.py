@@ -1,4 +1,11 @@
-"""Training players that see images at several sizes: what `GANTrainer` does, of pyramids."""
+"""Training players that see images at several sizes: what `GANTrainer` does, of pyramids.
+
+    trainer = MODELS["msg-gan"](scales, noise=64, weights=weights, rng=rng)
+    losses = trainer.step(images)                        # (N, C, S, S), S the largest size
+    small, middle, large = trainer.sample_scales(16)
+
+Subclasses say what D is shown of real images.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +31,10 @@ class MultiscaleTrainer(GANTrainer):
             size, smallest first.
         discriminator: gives logits (N, K), K = judges. The losses are sums over the judges: each
             plays its own game, and G plays all of them.
-        sizes: of the images, smallest first.
+        sizes: of the images, pixels a side, smallest first.
+
+    Raises:
+        ValueError: as `GANTrainer`; classes or undo are given, or sizes do not double.
 
     >>> scales = Scales(sizes=(4, 8), channels=(8, 4))
     >>> trainer = single_scale(scales, noise=3, weights=rng, rng=rng)

@@ -21,7 +21,8 @@ class Scales(NamedTuple):
     """What both players of a model agree on.
 
     sizes: of the images, pixels a side, from the smallest. channels: of the maps of each size.
-    colours: of the images. features: a key of `FEATURES`.
+    colours: of the images. features: a key of `FEATURES`. `checked` raises ValueError where they do
+    not fit each other.
 
     >>> Scales(sizes=(4, 8), channels=(8, 4)).colours
     1

@@ -39,6 +39,9 @@ class DeepBeliefNetwork(nn.Module):
             Bernoulli units, which are hidden ones of one RBM and visible ones of the next.
         rng: draws the weights.
 
+    Hinton, Osindero and Teh, "A fast learning algorithm for deep belief nets" (2006). Raises
+    ValueError for fewer than two layers, or `Units` other than the first.
+
     >>> dbn = DeepBeliefNetwork([6, 4, 3], rng=rng)
     >>> dbn.sample(5, rng=rng, burn_in=10).shape
     (5, 6)
@@ -88,6 +91,8 @@ class DeepBeliefNetwork(nn.Module):
 def unroll(rbm: RBM) -> tuple[nn.Sequential, nn.Sequential]:
     """E[h | v] and E[v | h] as dense layers, with copies of the RBM's parameters.
 
+    (N, n_visible) to (N, n_hidden), and back.
+
     Raises:
         ValueError: of softmax units, whose groups no layer here knows.
 
@@ -128,6 +133,9 @@ class DBNTrainer:
         steps_per_layer: updates of each RBM; the top one goes on for ever.
         make: a trainer of one RBM from (rbm, rng); None for CD-1 with rate 0.1, momentum 0.5.
         burn_in: steps of Gibbs sampling in the top RBM to a sample.
+
+    Raises:
+        ValueError: steps_per_layer is below 1.
 
     >>> trainer = DBNTrainer(DeepBeliefNetwork([6, 4, 3], rng=rng), rng=rng, steps_per_layer=2)
     >>> for _ in range(4):

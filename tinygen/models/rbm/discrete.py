@@ -1,4 +1,10 @@
-"""Units with finitely many values: Bernoulli units, and softmax units for categories."""
+"""Units with finitely many values: Bernoulli units, and softmax units for categories.
+
+    RBM(Bernoulli(784), Bernoulli(500), rng=rng)               # as RBM(784, 500, rng=rng)
+    RBM(Softmax(groups=20, classes=5), 100, rng=rng)           # 20 variables of 5 values each
+
+Their states can be numbered, so small models of them have exact likelihoods (`enumeration.py`).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +23,9 @@ __all__ = ["Bernoulli", "Softmax"]
 
 
 class Bernoulli(Units):
-    """Units that are 0 or 1: E(s) = -bias . s, and P(s = 1) = sigmoid(x).
+    """Units that are 0 or 1, (N, n): E(s) = -bias . s, and P(s = 1) = sigmoid(x).
+
+    Args, and errors: as `Units`. Other values are refused by `check`, with DataError.
 
     >>> Bernoulli(2).mean(np.array([[0.0, 100.0]], "float32"))
     array([[0.5, 1. ]], dtype=float32)
@@ -74,6 +82,9 @@ class Softmax(Units):
     Args:
         groups: categorical variables.
         classes: k, values of each. The layer has groups * classes units, group by group.
+
+    Raises:
+        ValueError: there are no groups, or fewer than two classes.
 
     >>> units = Softmax(groups=2, classes=3)
     >>> units.sample(np.zeros((1, 6), "float32"), rng).reshape(2, 3).sum(1)

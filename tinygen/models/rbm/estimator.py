@@ -275,7 +275,14 @@ class BernoulliRBM(_Estimator):
         random_state: the seed of everything.
 
     Attributes:
-        rbm_: the `RBM`. components_: its weights. n_features_in_, n_iter_: as scikit-learn has it.
+        rbm_: the `RBM`. components_: its weights, (n_components, n_features). n_features_in_,
+            n_iter_: as scikit-learn has it.
+
+    Raises:
+        DataError: X is no matrix (N, n_features) of 0 and 1 (`grey`: from 0 to 1), or training
+            diverged.
+        ValueError: a count is below 1, which `fit` finds.
+        NotFittedError: something is asked for before `fit`.
 
     >>> x = np.random.default_rng(0).integers(0, 2, (20, 6))
     >>> BernoulliRBM(n_components=4, n_iter=1).fit_transform(x).shape
@@ -322,7 +329,8 @@ class BernoulliRBM(_Estimator):
 class GaussianRBM(_Estimator):
     """An RBM of Gaussian visible units of learned variance; arguments as of `BernoulliRBM`.
 
-    Standardised features suit it, and a learning rate of 0.01 or less.
+    Standardised features suit it, and a learning rate of 0.01 or less. Errors as of
+    `BernoulliRBM`, but any real numbers will do; a single row has no variance.
 
     >>> x = np.random.default_rng(0).normal(size=(1000, 3)) @ np.ones((3, 3))
     >>> GaussianRBM(n_components=2, n_iter=10).fit_transform(x).shape

@@ -82,6 +82,11 @@ def gibbs_samples(
         means: return the visible units' expectations given the last hidden states, which are
             smoother to look at but no samples.
 
+    Raises:
+        ValueError: a count is too small, chains, start and values are all missing, or known and
+            values do not go together.
+        DataError: start or values are no rows of the visible units.
+
     >>> gibbs_samples(RBM(6, 4, rng=rng), chains=3, rng=rng, burn_in=10, draws=2).shape
     (2, 3, 6)
     """

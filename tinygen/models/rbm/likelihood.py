@@ -74,6 +74,7 @@ def temperatures(count: int = 10_000) -> np.ndarray:
     Section 4.2.1 there has 500 up to 0.5, 4,000 up to 0.9 and 10,000 up to 1.0, evenly in each.
     Steps of equal variance, measured in a pilot run, are nearly even ones for an RBM of MNIST and
     not better: what costs is a mode that takes over near 1, where these proportions go slowly.
+    (count,); ValueError for fewer than 2.
 
     >>> betas = temperatures(1000)
     >>> float(betas[0]), float(betas[-1]), bool((np.diff(betas) > 0).all())
@@ -141,6 +142,9 @@ def reverse_annealing(
         burn_in: steps of Gibbs sampling before the annealing; 0 for exact samples.
         betas: rising, as for the forward direction.
 
+    Raises:
+        ValueError: start has fewer than two rows, or as `annealed_importance_sampling`.
+
     >>> rbm, v = RBM(6, 4, rng=rng), np.ones((10, 6), "float32")
     >>> base, betas = rbm.visible.base_rate(v), np.linspace(0.0, 1.0, 50)
     >>> found = reverse_annealing(rbm, base, v, rng=rng, burn_in=10, betas=betas)
@@ -203,7 +207,7 @@ class _Path:
 
 
 def log_likelihood(rbm: RBM, data: Array, log_z: float) -> Array:
-    """log p(v) of each row, (N,), in nats and float64.
+    """log p(v) of each row (N, n_visible), (N,), in nats and float64.
 
     Raises:
         DataError: the rows are no states: grey pixels have no probability under binary units.
@@ -223,7 +227,7 @@ def log_likelihood(rbm: RBM, data: Array, log_z: float) -> Array:
 
 
 def mean_log_likelihood(rbm: RBM, data: Array, log_z: float) -> float:
-    """The mean of log p(v) over the rows, in nats.
+    """The mean of log p(v) over the rows (N, n_visible), in nats; raises as `log_likelihood`.
 
     >>> rbm, v = RBM(6, 4, rng=rng, std=0.0), np.ones((10, 6), "float32")
     >>> round(float(mean_log_likelihood(rbm, v, exact_log_z(rbm)) / np.log(2.0)), 6)
@@ -236,7 +240,8 @@ def free_energy_gap(rbm: RBM, train: Array, validation: Array) -> float:
     """The mean free energy of training data less that of held-out data, in nats.
 
     log Z drops out: it is how much likelier the held-out data are than the training data, which
-    falls below 0 as a model overfits (Hinton 2010, section 6).
+    falls below 0 as a model overfits (Hinton 2010, section 6). Both are rows of states,
+    (N, n_visible) and (M, n_visible).
 
     >>> rbm, v = RBM(6, 4, rng=rng), np.ones((10, 6), "float32")
     >>> float(free_energy_gap(rbm, v, v))

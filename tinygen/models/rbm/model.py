@@ -42,6 +42,9 @@ class RBM(nn.Module):
     Attributes:
         weight: (n_hidden, n_visible), laid out as in `nn.Linear(n_visible, n_hidden)`.
 
+    Raises:
+        ValueError: the two layers have different dtypes, or one has no units.
+
     >>> rbm = RBM(6, 4, rng=rng)
     >>> v = rng.bernoulli(np.full((10, 6), 0.5, "float32"))
     >>> rbm.free_energy(v).shape, rbm.hidden_mean(v).shape

@@ -89,7 +89,7 @@ class ContrastiveDivergence(NegativeSampler):
     section 3 of Hinton's guide allows, so that the estimate of E[dF/dw] is what its formula says.
 
     Args:
-        k: steps, at least 1.
+        k: steps, at least 1, else ValueError.
 
     >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=ContrastiveDivergence(k=5))
     >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
@@ -154,8 +154,8 @@ class PersistentChains(_Chains):
     gradient"; Younes 1989. The hidden states are what is kept, which saves a matrix product.
 
     Args:
-        chains: how many.
-        k: steps for each update, at least 1.
+        chains: how many, at least 1, else ValueError.
+        k: steps for each update, likewise.
 
     >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=PersistentChains(20))
     >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
@@ -188,6 +188,9 @@ class FastPersistentChains(_Chains):
         chains: how many.
         lr: of the fast weights.
         decay: 19/20 in the article.
+
+    Raises:
+        ValueError: there are no chains, or the decay is not in [0, 1).
 
     >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=FastPersistentChains(20))
     >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
@@ -265,6 +268,9 @@ class TemperedChains(_Chains):
         chains: how many at each temperature.
         temperatures: how many, at least 2; their inverses lie evenly from 0 to 1.
         k: steps for each update, at least 1.
+
+    Raises:
+        ValueError: one of these is too small.
 
     >>> chains = TemperedChains(20, temperatures=3)
     >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, negative=chains)

@@ -25,7 +25,7 @@ BLOCK = 2**21
 def pseudo_log_likelihood(
     rbm: RBM, data: Array, *, rng: Generator | None = None, sites: int | None = None
 ) -> Array:
-    """log PL of each row (N, n_visible): (N,), in nats.
+    """log PL of each row (N, n_visible): (N,), in nats. Besag 1975, as above.
 
     Args:
         rng, sites: so many sites, drawn at random, stand for all; an unbiased estimate. None for
@@ -33,7 +33,7 @@ def pseudo_log_likelihood(
 
     Raises:
         DataError: the rows are no states of the visible units.
-        ValueError: the hidden units define no exact distribution.
+        ValueError: the hidden units define no exact distribution, or sites come without an rng.
 
     >>> rbm, v = RBM(6, 4, rng=rng, std=0.0), np.ones((2, 6), "float32")
     >>> (pseudo_log_likelihood(rbm, v) / np.log(2.0)).round(6)

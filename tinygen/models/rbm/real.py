@@ -1,4 +1,11 @@
-"""Units with real values: Gaussian visible units, and noisy rectified hidden units."""
+"""Units with real values: Gaussian visible units, and noisy rectified hidden units.
+
+    RBM(Gaussian(64), 100, rng=rng)
+    RBM(Gaussian(64), NoisyRectified(100), rng=rng)      # no exact likelihood
+
+Cho, Ilin and Raiko 2011, "Improved learning of Gaussian-Bernoulli restricted Boltzmann machines";
+Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines".
+"""
 
 from __future__ import annotations
 
@@ -18,7 +25,8 @@ class Gaussian(Units):
     """Real units of learned variance: E(s) = sum (s - b)^2 / (2 sigma^2), s ~ N(x, sigma^2).
 
     The weights see s / sigma^2, and the variance is learned as its logarithm: Cho, Ilin and Raiko
-    2011, "Improved learning of Gaussian-Bernoulli restricted Boltzmann machines", eq. 4 and 8.
+    2011, "Improved learning of Gaussian-Bernoulli restricted Boltzmann machines", eq. 4 and 8. Bias
+    and log-variance are (n,). Args, and errors: as `Units`.
 
     >>> rbm = RBM(Gaussian(2), 4, rng=rng)
     >>> rbm.free_energy(rng.normal((5, 2))).shape
@@ -114,7 +122,7 @@ class NoisyRectified(Units):
     ... (Nair and Hinton 2010, "Rectified linear units improve restricted Boltzmann machines",
     section 2): the sum of their means is close to softplus(x), and its antiderivative, minus the
     dilogarithm of -exp(x), is their share of the free energy. Training by samples of them is an
-    approximation, and there is no likelihood to be had.
+    approximation, and there is no likelihood to be had: what needs one raises ValueError.
 
     >>> rbm = RBM(Gaussian(2), NoisyRectified(4), rng=rng)
     >>> rbm.hidden_mean(rng.normal((5, 2))).shape

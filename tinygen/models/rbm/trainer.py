@@ -56,6 +56,10 @@ class RBMTrainer:
             anneals; None begins at the visible units alone and at temperature 1.
         burn_in: steps of Gibbs sampling to a sample.
 
+    Raises:
+        ValueError: a number is out of range.
+        DataError: in `step`, the batch is no rows (n, n_visible) in the dtype of the weights.
+
     >>> trainer = RBMTrainer(RBM(6, 4, rng=rng), rng=rng, lr=0.1)
     >>> sorted(trainer.step(rng.bernoulli(np.full((10, 6), 0.5, "float32"))))
     ['free_energy_gap', 'reconstruction']

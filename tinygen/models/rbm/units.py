@@ -33,6 +33,9 @@ class Units(nn.Module):
         dtype: of the parameters, "float32" or "float64".
         device: where they are; None for the default device.
 
+    Raises:
+        ValueError: there are no units.
+
     >>> [units.exact for units in (Bernoulli(2), Gaussian(2), NoisyRectified(2))]
     [True, True, False]
     """

@@ -26,8 +26,9 @@ __all__ = ["AAETrainer"]
 class AAETrainer(LatentTrainer):
     """One update of the discriminator, then one of encoder and decoder together.
 
-    The article updates the encoder twice, for the reconstruction and for the discriminator; here it
-    goes once, by the sum of both gradients.
+    Makhzani et al., "Adversarial autoencoders" (2016), section 2. The article updates the encoder
+    twice, for the reconstruction and for the discriminator; here it goes once, by the sum of both
+    gradients.
 
     Args:
         encoder: (N, D) to (N, latent). decoder: (N, latent) to (N, D).
@@ -37,6 +38,10 @@ class AAETrainer(LatentTrainer):
             whole example.
         lr, d_lr, beta1: of the two Adams.
         binarise: see `VAETrainer`.
+
+    Raises:
+        ValueError: the weight is negative, or latent below 1.
+        DataError: in `step`, the batch is no rows (N, D) in the dtype of the weights.
 
     >>> trainer = AAETrainer(
     ...     dense([8, 3], rng), dense([3, 8], rng), dense([3, 1], rng), BernoulliOutput(),

@@ -1,4 +1,8 @@
-"""What the trainers of this family share: batches that are checked, drawn, recorded and resumed."""
+"""What the trainers of this family share: batches that are checked, drawn, recorded and resumed.
+
+So each has `step(batch)`, `sample(n)`, `capture()` and a state; a trainer of your own says
+`_update` and `decode`.
+"""
 
 from __future__ import annotations
 

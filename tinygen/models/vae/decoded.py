@@ -1,4 +1,10 @@
-"""log p(x | z) of very many z, of which no gradient is wanted."""
+"""log p(x | z) of very many z, of which no gradient is wanted.
+
+    log_prob = decoded_log_prob(model)
+    log_prob(x, None, z)             # (n, D), no labels, (n, k, latent): to (n, k), in nats
+
+`importance_sampled` needs thousands of z for each x, which this makes cheaper for binary data.
+"""
 
 from __future__ import annotations
 

@@ -41,6 +41,12 @@ class VAE(nn.Module):
         classes: of a conditional VAE (Sohn et al. 2015, "Learning structured output representation
             using deep conditional generative models"): both networks are told the class; 0: none.
 
+    Kingma & Welling, "Auto-encoding variational Bayes" (2014).
+
+    Raises:
+        ValueError: latent or classes is out of range; when called, the encoder makes another number
+            of numbers, or labels are given to a model without classes, or the reverse.
+
     >>> model = VAE(dense([8, 6], rng), dense([3, 8], rng), BernoulliOutput(), latent=3)
     >>> q = model.posterior(tg.zeros(5, 8))
     >>> q.mean.shape, model.likelihood(q.mean).mean.shape
@@ -109,7 +115,8 @@ def dense(
 ) -> nn.Sequential:
     """Dense layers of these sizes, with activations between them.
 
-    Weights are drawn as Glorot and Bengio 2010 propose (eq. 16), biases start at 0.
+    (N, sizes[0]) to (N, sizes[-1]). Weights are drawn as Glorot and Bengio 2010 propose (eq. 16),
+    biases start at 0.
 
     >>> dense([8, 16, 6], rng)(tg.zeros(5, 8)).shape
     (5, 6)
@@ -138,6 +145,8 @@ def dense_vae(
     dtype: Any = "float32",
 ) -> VAE:
     """Dense networks: features - hidden - 2 latent, and latent - hidden reversed - features.
+
+    Arguments and errors as of `VAE`, whose D is `features`.
 
     >>> model = dense_vae(784, (256,), 20, BernoulliOutput(), rng=rng)
     >>> model.posterior(tg.zeros(5, 784)).mean.shape
@@ -175,6 +184,9 @@ def convolutional_vae(
     Args:
         shape: colours, height and width; both sides are multiples of 4.
         channels: of the layers at half and at quarter size.
+
+    Raises:
+        ValueError: a side is no multiple of 4.
 
     >>> model = convolutional_vae((1, 8, 8), (4, 8), 3, BernoulliOutput(), rng=rng)
     >>> model.posterior(tg.zeros(5, 64)).mean.shape

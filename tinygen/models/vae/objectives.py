@@ -73,7 +73,7 @@ def negative_elbo(
     beta: Any = 1.0,
     free_bits: float = 0.0,
 ) -> Terms:
-    """-E_q log p(x | z) + beta KL(q(z | x) || p(z)), the KL in closed form.
+    """-E_q log p(x | z) + beta KL(q(z | x) || p(z)), the KL in closed form, in nats.
 
     Kingma & Welling 2014, eq. 10. With beta above 1 it is the beta-VAE's (Higgins et al. 2017, eq.
     4), with beta rising to 1 the warm-up of Bowman et al. 2016, section 3.1; either way it is a
@@ -106,7 +106,7 @@ def sticking_the_landing(model: VAE, view: View, rng: Generator, *, samples: int
 
     What is left out, the score of q, has expectation 0; without it the gradient's variance vanishes
     where q is exact. Roeder et al. 2017, "Sticking the landing: simple, lower-variance gradient
-    estimators for variational inference", eq. 8.
+    estimators for variational inference", eq. 8. In nats; `samples` is the draws of z for each row.
 
     >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
     >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
@@ -128,7 +128,7 @@ def importance_weighted(model: VAE, view: View, rng: Generator, *, samples: int 
     """-L_k = -E log (1/k) sum_i w_i, with w_i = p(x, z_i) / q(z_i | x), z_i from q(z | x).
 
     Burda et al. 2016, "Importance weighted autoencoders", eq. 8: L_1 is the ELBO, and L_k rises
-    towards log p(x) with k.
+    towards log p(x) with k. In nats; `samples` is k, the draws of z for each row.
 
     >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
     >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))
@@ -189,7 +189,7 @@ def autoencoder(model: VAE, view: View, rng: Generator) -> Terms:
 
     This is what the founding article calls a VAE. With a corrupted view it is the denoising
     autoencoder of Vincent et al. 2008, "Extracting and composing robust features with denoising
-    autoencoders".
+    autoencoders". In nats, a mean over the rows.
 
     >>> model = dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng)
     >>> x = rng.bernoulli(np.full((20, 8), 0.5, "float32"))

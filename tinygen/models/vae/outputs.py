@@ -23,9 +23,10 @@ __all__ = ["BernoulliOutput", "DiscretisedLogisticOutput", "GaussianOutput", "Ou
 
 
 class Output(nn.Module):
-    """A family of distributions with one number of the decoder for each feature.
+    """A family of distributions with one number of the decoder for each feature, (..., D).
 
     `binary`: values between 0 and 1 are probabilities, of which each use draws zeros and ones.
+    `check` raises DataError for data that it cannot have.
 
     >>> [kind.binary for kind in (BernoulliOutput, GaussianOutput)]
     [True, False]
@@ -89,6 +90,9 @@ class GaussianOutput(Output):
             that never changes would drive a variance of its own to 0 and the density to infinity.
         rng: tells where a learned variance lives, and is not drawn from.
 
+    Raises:
+        ValueError: the variance is not positive.
+
     >>> output = GaussianOutput(variance=1.0, rng=rng)
     >>> output.distribution(tg.zeros(1, 1)).log_prob(tg.zeros(1, 1))
     Tensor([-0.9189])
@@ -113,7 +117,9 @@ class DiscretisedLogisticOutput(Output):
     """Pixels of a fixed number of grey levels around sigmoid(decoded), with one learned scale.
 
     Args:
-        levels: 256 for pixels of 8 bits, 17 for the bundled digits.
+        levels: 256 for pixels of 8 bits, 17 for the bundled digits; ValueError below 2.
+
+    See `tinygen.distributions.DiscretisedLogistic` for the formula and its source.
 
     >>> output = DiscretisedLogisticOutput(17, rng=rng)
     >>> output.distribution(tg.zeros(5, 8)).log_prob(tg.full((5, 8), 0.5)).shape

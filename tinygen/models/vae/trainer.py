@@ -74,6 +74,10 @@ class VAETrainer(LatentTrainer):
         binarise: draw zeros and ones from grey pixels in each step; None: if the output is binary.
         optimizer: of `model.named_parameters()`; None for Adam with `lr`, `betas` and `eps`.
 
+    Raises:
+        ValueError: the objective is unknown, a number is out of range or belongs to another one.
+        DataError: in `step`, the batch is no rows (N, D) in the dtype of the weights.
+
     >>> trainer = VAETrainer(dense_vae(8, (16,), 3, BernoulliOutput(), rng=rng), rng=rng)
     >>> sorted(trainer.step(rng.bernoulli(np.full((20, 8), 0.5, "float32"))))
     ['active_units', 'kl', 'negative_elbo', 'reconstruction']

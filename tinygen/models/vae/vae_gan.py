@@ -62,6 +62,12 @@ class VAEGANTrainer(LatentTrainer):
             `tinygen.models.gan`. The article has none; with dense networks the discriminator is
             soon sure of everything, and then neither its verdict nor its features teach anything.
 
+    Larsen et al., "Autoencoding beyond pixels using a learned similarity metric" (2016).
+
+    Raises:
+        ValueError: a number is out of range.
+        DataError: in `step`, the batch is no rows (N, D) in the dtype of the weights.
+
     >>> from tinygen.models.gan import Discriminator
     >>> trainer = VAEGANTrainer(
     ...     dense([8, 6], rng), dense([3, 8], rng),

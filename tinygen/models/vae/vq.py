@@ -61,13 +61,16 @@ class Quantised(NamedTuple):
 
 
 class VQVAE(nn.Module):
-    """Dense encoder to `groups` vectors, the codebook, and a dense decoder.
+    """Dense encoder of rows (N, D) to `groups` vectors, the codebook, and a dense decoder.
 
     Args:
         features: D. hidden: widths of the encoder's hidden layers; the decoder has them reversed.
         groups: latent vectors of each example, each `width` long.
         entries: in the codebook, which all groups share.
         output: the family of p(x | codes).
+
+    van den Oord et al., "Neural discrete representation learning" (2017). Raises ValueError
+    for fewer than one group or two entries, and for a width below 1.
 
     >>> model = VQVAE(8, (16,), groups=2, entries=4, width=3, output=BernoulliOutput(), rng=rng)
     >>> trainer = VQTrainer(model, rng=rng)
@@ -114,7 +117,8 @@ class CodePrior(nn.Module):
     """p(codes) = prod_i p(code_i | earlier codes), each a softmax that is linear in those.
 
     A fully visible belief network: Frey 1998, "Graphical models for machine learning and digital
-    communication", section 3.2. (The article's own prior is a PixelCNN.)
+    communication", section 3.2. (The article's own prior is a PixelCNN.) Codes are one-hot rows
+    (N, groups, entries).
 
     >>> CodePrior(groups=2, entries=4, rng=rng).draw(rng.normal((5, 2))).shape
     (5, 2, 4)
@@ -162,10 +166,11 @@ class VQTrainer(LatentTrainer):
         -log p(x | codes) + |sg(e) - c|^2 + commitment |e - sg(c)|^2
 
     with e the encoder's vectors, c the nearest entries and sg a stopped gradient: the second term
-    moves the entries, the third the encoder.
+    moves the entries, the third the encoder. van den Oord et al., "Neural discrete representation
+    learning" (2017). Batches are (N, D).
 
     Args:
-        commitment: the article's beta, 0.25 there.
+        commitment: the article's beta, 0.25 there; ValueError below 0.
         lr, prior_lr: of the two.
         binarise: see `VAETrainer`.
 

@@ -82,6 +82,9 @@ class RotationCorrection(Corrected):
         strength, report: see `Corrected`.
         align: choose the sign of lambda like that, on the device; otherwise it is +1.
 
+    Raises:
+        ValueError: the strength is negative or not finite; in `step`, as `Game`.
+
     >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
     >>> game = RotationCorrection().bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])
     >>> _ = game.step(lambda: [x * y, -(x * y)])
@@ -109,7 +112,8 @@ class Consensus(Corrected):
     """xi + strength J^T xi.
 
     Mescheder et al., "The numerics of GANs" (2017), Algorithm 1: descent on |xi|^2 / 2 besides the
-    game. It is drawn to every fixed point, the unstable ones too.
+    game. It is drawn to every fixed point, the unstable ones too. Arguments and errors as of
+    `RotationCorrection`, without `align`.
 
     >>> x, y = (tg.tensor(1.0, requires_grad=True) for _ in range(2))
     >>> game = Consensus(strength=0.5).bind([optim.SGD([x], lr=0.1), optim.SGD([y], lr=0.1)])

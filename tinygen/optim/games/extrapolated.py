@@ -1,4 +1,10 @@
-"""Looking ahead instead of correcting: first derivatives only, one evaluation or two a step."""
+"""Looking ahead instead of correcting: first derivatives only, one evaluation or two a step.
+
+    game = Extragradient().bind([SGD([x], lr=0.1), SGD([y], lr=0.1)])
+    game.step(lambda: [x * y, -(x * y)])
+
+`Extragradient` computes the losses twice a step, `Optimistic` once.
+"""
 
 from __future__ import annotations
 

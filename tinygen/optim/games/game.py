@@ -1,4 +1,10 @@
-"""What all ways to play share: the players' optimizers, and their plain gradients."""
+"""What all ways to play share: the players' optimizers, and their plain gradients.
+
+    game = Simultaneous().bind([SGD([x], lr=0.1), SGD([y], lr=0.1)])
+    game.step(lambda: [x * y, -(x * y)])             # the losses, one for each player
+
+`Simultaneous` and `Alternating` descend by those gradients alone; other rules change them first.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +30,10 @@ class Game:
 
     Subclasses say `step`. `bind` comes first; the optimizers' update rules come after whatever is
     done to the gradients, and their states are theirs to save.
+
+    Raises:
+        ValueError: `bind` gets fewer than two players, or is called again; `step` gets too few
+            losses, or one that does not depend on a parameter of its player.
 
     >>> class Backwards(Game):
     ...     def step(self, losses):

@@ -1,4 +1,11 @@
-"""Steps that leave alone what a network said before."""
+"""Steps that leave alone what a network said before.
+
+    past = OrthogonalToPast(capacity=800)
+    optimizer = SGD(model.parameters(), lr=0.01, transforms=[past])
+    past.remember(outputs)                           # (n,): later steps leave these alone
+
+This holds to first order: each output's gradient is taken out of all later ones.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +48,9 @@ class OrthogonalToPast(GradientTransform):
     Args:
         capacity: the most directions, each as large as the parameters; the oldest are forgotten.
         report: keep what `report` returns, which costs two passes over the gradient.
+
+    Raises:
+        ValueError: the capacity is below 1.
 
     >>> w = tg.tensor([1.0, 1.0], requires_grad=True)
     >>> past = optim.OrthogonalToPast(capacity=4)

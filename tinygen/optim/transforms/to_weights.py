@@ -1,4 +1,9 @@
-"""Steps that turn the weights and do not stretch them."""
+"""Steps that turn the weights and do not stretch them.
+
+    optimizer = Adam(model.named_parameters(), lr=1e-3, transforms=[OrthogonalToWeights()])
+
+Prieto et al., "Grokking at the edge of numerical stability" (2025).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What all gradient transforms share: the optimizer that they serve, and their state."""
+"""What all gradient transforms share: the optimizer that they serve, and their state.
+
+A transform of your own says `apply`, which changes the gradient in place; `GradientTransform` has
+an example.
+"""
 
 from __future__ import annotations
 
