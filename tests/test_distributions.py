@@ -29,6 +29,24 @@ def tensors(backend, *arrays):
     return leaves(list(arrays), backend)
 
 
+@pytest.mark.parametrize("number", [1, 1.0])
+def test_one_log_variance_may_be_a_number(number, backend):
+    """All that a Normal does, as with an array that is full of it, and in the mean's type."""
+    mean = tg.Tensor(backend.from_host(MEAN.astype("float32")))
+    short, full = Normal(mean, number), Normal(mean, tg.ones_like(mean))
+    noise = [tg.Generator(0) for _ in range(4)]
+    for a, b in (
+        (short.kl(StandardNormal()), full.kl(StandardNormal())),
+        (short.kl(Normal(mean + 1.0, 0)), full.kl(Normal(mean + 1.0, tg.zeros_like(mean)))),
+        (short.log_prob(mean + 1.0), full.log_prob(mean + 1.0)),
+        (short.sample(noise[0], 5), full.sample(noise[1], 5)),
+        (short.detached().sample(noise[2]), full.detached().sample(noise[3])),
+        (short.with_sample_axis().mean, full.with_sample_axis().mean),
+    ):
+        assert a.dtype == "float32"
+        assert_allclose(a.numpy(), b.numpy(), rtol=1e-6)
+
+
 def test_normal_densities_are_scipys(backend):
     m, v, x = tensors(backend, MEAN, LOG_VARIANCE, X)
     expected = scipy.stats.norm(MEAN, np.exp(LOG_VARIANCE / 2)).logpdf(X).sum(1)

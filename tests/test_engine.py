@@ -326,6 +326,8 @@ def test_an_operation_without_a_rule_cannot_be_declared():
         tg.primitive("test_no_rule", lambda xp, x: x)
     with pytest.raises(ValueError, match="already declared"):
         tg.primitive("exp", lambda xp, x: x, lambda g: g)
+    with pytest.raises(ValueError, match="already declared"):
+        tg.constant("exp", lambda xp, x: x)
     assert "test_no_rule" not in PRIMITIVES
 
 

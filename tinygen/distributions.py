@@ -29,6 +29,7 @@ from .ops import (
     square,
     sum,
     where,
+    zeros_like,
 )
 from .random import Generator
 from .tensor import Tensor
@@ -64,7 +65,7 @@ class Normal:
     """N(mean, exp(log_variance)) in each component.
 
     Args:
-        mean: (..., D). log_variance: of a shape that broadcasts with it, or a float.
+        mean: (..., D). log_variance: of a shape that broadcasts with it, or a number.
 
     Log-densities and divergences are in nats, (...): sums over the last axis.
 
@@ -74,7 +75,8 @@ class Normal:
 
     def __init__(self, mean: Any, log_variance: Any) -> None:
         self.mean = mean
-        self.log_variance = log_variance
+        is_number = isinstance(log_variance, int | float)
+        self.log_variance: Any = float(log_variance) if is_number else log_variance
 
     def sample(self, rng: Generator, times: int | None = None) -> Any:
         """A draw (..., D), or so many along a new axis before the last: (..., times, D).
@@ -82,12 +84,11 @@ class Normal:
         It is mean + std * noise, so that gradients pass into the parameters: Kingma & Welling
         2014, "Auto-encoding variational Bayes", section 2.4.
         """
-        m, v = self.mean, self.log_variance
+        m, v = self.mean, self._log_variances()
         if times is None:
             return reparameterised(m, v, rng.normal(m.shape, dtype=m.dtype))
-        v = v if isinstance(v, float) else expand_dims(v, -2)
         noise = rng.normal((*m.shape[:-1], times, m.shape[-1]), dtype=m.dtype)
-        return reparameterised(expand_dims(m, -2), v, noise)
+        return reparameterised(expand_dims(m, -2), expand_dims(v, -2), noise)
 
     def log_prob(self, x: Any) -> Any:
         """(..., D) to (...)."""
@@ -100,10 +101,12 @@ class Normal:
 
     def kl_by_component(self, other: StandardNormal | Normal) -> Any:
         """KL(self || other) of each component, (..., D)."""
+        mine = self._log_variances()
         if isinstance(other, StandardNormal):
-            return normal_kl(self.mean, self.log_variance)
-        difference = self.log_variance - other.log_variance
-        shift = square(self.mean - other.mean) * exp(-other.log_variance)
+            return normal_kl(self.mean, mine)
+        theirs = other._log_variances()
+        difference = mine - theirs
+        shift = square(self.mean - other.mean) * exp(-theirs)
         return (exp(difference) - 1.0 - difference + shift) * 0.5
 
     def kl(self, other: StandardNormal | Normal) -> Any:
@@ -112,11 +115,18 @@ class Normal:
 
     def with_sample_axis(self) -> Normal:
         """The same for values (..., times, D), as `sample(rng, times)` draws them."""
-        return Normal(expand_dims(self.mean, -2), expand_dims(self.log_variance, -2))
+        v = self.log_variance
+        return Normal(expand_dims(self.mean, -2), v if isinstance(v, float) else expand_dims(v, -2))
 
     def detached(self) -> Normal:
         """The same with parameters that are constants."""
-        return Normal(self.mean.detach(), self.log_variance.detach())
+        v = self.log_variance
+        return Normal(self.mean.detach(), v if isinstance(v, float) else v.detach())
+
+    def _log_variances(self) -> Any:
+        """An array in any case, of the mean's type."""
+        v = self.log_variance
+        return zeros_like(self.mean) + v if isinstance(v, float) else v
 
 
 class Bernoulli:

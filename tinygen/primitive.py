@@ -190,8 +190,6 @@ def primitive(
     >>> tg.grad(cube(x).sum(), x)
     Tensor([ 3., 12.])
     """
-    if name in PRIMITIVES:
-        raise ValueError(f"primitive: {name!r} is already declared.")
     if not any(rules):
         raise TypeError(f"primitive: {name!r} has no rule; use constant() if it has no derivative.")
     op = Operation(name, forward, rules, through)
@@ -246,7 +244,7 @@ class _Endless:
 def constant(name: str, forward: Callable, doc: str | None = None) -> Callable:
     """Declare an operation that is constant almost everywhere, such as `x < y` or `argmax`.
 
-    Its results never require gradients. Arguments as for `primitive`, without rules.
+    Its results never require gradients. Arguments and errors as for `primitive`, without rules.
 
     >>> is_even = tg.constant("is_even", lambda xp, x: x % 2 == 0)
     >>> is_even(tg.tensor([1, 2]))
@@ -257,6 +255,8 @@ def constant(name: str, forward: Callable, doc: str | None = None) -> Callable:
 
 
 def _publish(op: Operation, apply: Callable, doc: str | None) -> Callable:
+    if op.name in PRIMITIVES:
+        raise ValueError(f"primitive: {op.name!r} is already declared; take another name.")
     apply.__name__ = apply.__qualname__ = op.name
     apply.__module__ = op.forward.__module__
     apply.__doc__ = doc

@@ -100,7 +100,7 @@ def test_mixtures_in_the_plane_are_theirs(run, recipe):
 
 @pytest.mark.parametrize(("recipe", "setting"), [
     ("beam", {"gamma": 0.9}), ("beam", {"gamma": 1}), ("beam", {"neighbours": 2}),
-    ("beam", {"softness": 1.0}), ("beam", {"negative": "cd"}),
+    ("beam", {"softness": 1.0}), ("beam", {"units": "hidden"}), ("beam", {"negative": "cd"}),
     ("amortised-cd", {"layer": "hidden"}), ("amortised-cd", {"weighted": "false"}),
     ("amortised-cd", {"negative": "mixture"}), ("amortised-cd", {"noise": 5}),
     ("amortised-cd", {"generator_lr": 0.1}), ("amortised-cd", {"generator": 9}),

@@ -21,11 +21,15 @@ def resized(data: Dataset, size: int) -> Dataset:
 
     Images that are nearly as large get a border of zeros (MNIST: 28 to 32); smaller ones are first
     enlarged by a whole factor, bilinearly (digits: 8 to 32). (N, H, W) becomes (N, size, size), and
-    with channels likewise. Raises DataError for larger ones.
+    with channels likewise. Raises DataError for larger ones, and for rows.
 
     >>> resized(load("digits"), 32).train.shape
     (1438, 32, 32)
     """
+    if len(data.shape) < 2:
+        raise DataError(
+            f"{data.name}: rows of {data.shape[0]} numbers are no images: only images are resized."
+        )
     height, width = data.shape[-2:]
     if max(height, width) > size:
         raise DataError(

@@ -42,7 +42,7 @@ def search(
 
     >>> from tinygen.models.gan import GANTrainer, mlp
     >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
-    >>> z, least = search(trainer, lambda z, x: (x**2).sum(1), trainer.noise(5), steps=3)
+    >>> z, least = search(trainer, lambda x, z: (x**2).sum(1), trainer.noise(5), steps=3)
     >>> z.shape, least.shape
     ((5, 4), (5,))
     """
@@ -70,7 +70,7 @@ def best_of(
 
     >>> from tinygen.models.gan import GANTrainer, mlp
     >>> trainer = GANTrainer(mlp([4, 8, 2], rng), mlp([2, 8, 1], rng), rng=rng, noise_shape=4)
-    >>> z, least = best_of(trainer, lambda z, x: (x**2).sum(1), 5, restarts=2, steps=3)
+    >>> z, least = best_of(trainer, lambda x, z: (x**2).sum(1), 5, restarts=2, steps=3)
     >>> z.shape, least.shape
     ((5, 4), (5,))
     """

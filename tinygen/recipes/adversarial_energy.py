@@ -41,9 +41,9 @@ class BEAMConfig(RBMConfig):
     gamma: float = setting(
         0.7, "of the likelihood; the rest is the adversary's; 1: none", low=1e-3, high=1
     )
-    neighbours: int = setting(1, "that the adversary looks at", low=1, high=2**16)
+    neighbours: int = setting(5, "that the adversary looks at", low=1, high=2**16)
     softness: float = setting(
-        0.01, "of their distances, in units' probabilities", low=1e-6, high=1e3
+        0.1, "of their distances, in units' probabilities", low=1e-6, high=1e3
     )
     units: str = setting("both", "by which distances are told", choices=UNITS)
     projected: bool = setting(False, "no part of the adversary's that opposes the likelihood")
@@ -131,6 +131,6 @@ RECIPES = (
         "an RBM whose negative phase a generator draws, without a chain (2016)",
         AmortisedConfig(lr=0.02),
         build_amortised,
-        {"mnist": ON_MNIST, "fashion-mnist": ON_MNIST},
+        {name: {**ON_MNIST, "lr": 5e-3} for name in ("mnist", "fashion-mnist")},
     ),
 )

@@ -199,7 +199,7 @@ RECIPES = (
         {
             "grid": {"d_lr": 2e-3, "penalty_weight": 5e-3},
             **{
-                name: {**ON_IMAGES, "beta1": 0.0, "penalty_weight": 0.1, "penalty_every": 8}
+                name: {**ON_IMAGES, "beta1": 0.0, "penalty_weight": 0.01, "penalty_every": 8}
                 for name in ("digits", "mnist", "fashion-mnist")
             },
         },

@@ -204,7 +204,7 @@ def three_ways(task: Task, seed: int, quick: bool) -> Mapping[str, tuple[float, 
     first, second = (steps // 100 if quick else steps for steps in (task.first, task.second))
     made = chains(task.lr[0], first, centred=task.centred)
     start = trained(made, data, task.hidden, first, 100, seed)[0].state_dict()
-    critic = NearestNeighbourCritic(neighbours=1, softness=0.01)
+    critic = NearestNeighbourCritic(neighbours=1)
     against = {"adversary": critic, "gamma": GAMMA}
     ways: dict[str, dict[str, Any]] = {
         "likelihood alone": {},

@@ -32,7 +32,8 @@ class NearestNeighbourCritic:
 
     Args:
         neighbours: k. Each state of the model is left out of its own neighbours.
-        softness: the distance below which differences do not matter, in units of v and E[h | v].
+        softness: the distance below which differences do not matter, in units of v and E[h | v];
+            for more than one neighbour.
         units: by which distances are told: "both", "visible", or "hidden", as the article has it.
 
     Fisher, Smith and Walsh, "Boltzmann encoded adversarial machines" (2018).
