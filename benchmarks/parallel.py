@@ -106,11 +106,14 @@ def measured(ranks: int, threads: int, steps: int) -> dict[str, Any]:
 
 
 def cost_of(one: dict[str, Any], two: dict[str, Any]) -> StepCost:
-    """From one rank's times with two sizes of the batch, and what two ranks say."""
+    """From one rank's times with two sizes of the batch, and what two ranks say.
+
+    A run says one number more in each step: whether a rank was asked to stop.
+    """
     whole, half = (one["steps"][str(b)]["seconds"] for b in (BATCH, BATCH // 2))
     slope = max(whole - half, 0.0) / (BATCH // 2)
     said = two["steps"][str(BATCH)]
-    return StepCost(max(whole - slope * BATCH, 0.0), slope, said["calls"], said["bytes"])
+    return StepCost(max(whole - slope * BATCH, 0.0), slope, said["calls"] + 1, said["bytes"])
 
 
 def table(cost: StepCost, links: dict[str, Link]) -> list[str]:

@@ -17,7 +17,7 @@ from .backend.numpy import keep_freed_memory
 from .commands import COMMANDS
 from .config import ConfigError
 from .data import DataError
-from .parallel.launch import LaunchError
+from .parallel.launch import LaunchError, alone
 from .runs import RunError
 
 
@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may be no text
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        if not options.on_ranks:
+            alone(options.command)
         code = options.run(options)
         sys.stdout.flush()
     except (ConfigError, RunError, DataError, DeviceError, LaunchError) as error:
@@ -65,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="tinygen", description="Generative models on a small autograd engine."
     )
     parser.add_argument("--version", action="version", version=f"tinygen {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(on_ranks=False)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
     for command in COMMANDS:
         command.add(commands)
     return parser

@@ -59,7 +59,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "RBM, fast weights": ("rbm", {**RBM, "negative": "fpcd"}),
     "RBM, Gaussian units": ("rbm-gaussian", {**RBM, "negative": "pcd"}),
     "several tasks": ("multitask", {"batch": 12}),
-    "task after task": ("continual", {"batch": 12, "tasks": 2, "remembered": 12, "steps": STEPS}),
+    "task after task": ("continual", {"batch": 12, "tasks": 2, "remembered": 6, "steps": STEPS}),
 }  # fmt: skip
 
 OPTIMIZERS: dict[str, Callable[..., optim.Optimizer]] = {

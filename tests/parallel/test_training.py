@@ -188,12 +188,31 @@ def test_ranks_stop_after_the_same_step(tmp_path):
     assert running.returncode == 143, err
 
 
-def test_mpiexec_without_mpi4py_is_told_what_to_install(tmp_path):
-    code = (
-        "import sys; sys.modules['mpi4py'] = None; from tinygen.cli import main; sys.exit(main())"
-    )
-    ended = mpiexec.run(2, "-c", code, "train", "gan", *SMALL, cwd=tmp_path)
-    assert ended.returncode == 2
+WITHOUT_MPI = """
+import os, sys
+if os.environ["PMI_RANK"] in sys.argv.pop(1).split(","):
+    sys.modules["mpi4py"] = None
+from tinygen.cli import main
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize("missing", ["0,1", pytest.param("1", marks=pytest.mark.slow)])
+def test_a_rank_without_mpi4py_ends_all_and_tells_what_to_install(missing, tmp_path):
+    """Where only one machine lacks it, the others are already waiting in MPI."""
+    ended = mpiexec.run(2, "-c", WITHOUT_MPI, missing, "train", "gan", *SMALL, cwd=tmp_path)
+    assert ended.returncode != 0
     (told,) = sentences(ended.stderr)
     assert "pip install 'tinygen[mpi]'" in told
+    assert ("on rank 1, " in told) == (missing == "1")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_one_process_does_is_not_done_twice_over(tmp_path):
+    ended = mpiexec.run(2, *mpiexec.TINYGEN, "compare", "gan", "--budget", "1s", cwd=tmp_path)
+    assert ended.returncode == 2
+    assert sentences(ended.stderr) == [
+        "tinygen: only `tinygen train` is shared by the processes that mpiexec starts: run "
+        "`tinygen compare` without mpiexec."
+    ]
     assert list(tmp_path.iterdir()) == []

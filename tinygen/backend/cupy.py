@@ -164,9 +164,18 @@ class CupyBackend(CudaDevice, CudaBackend):
                 self.graphs.add(graphs[0])
 
     def nccl(self, size: int, rank: int) -> Any:
-        """NCCL between `size` ranks, this one with this device; MPI tells them of one another."""
+        """NCCL between `size` ranks, this one with this device; MPI tells them of one another.
+
+        Raises:
+            ImportError: CuPy has found no NCCL.
+        """
+        from cupy.cuda import nccl
         from cupyx.distributed import NCCLBackend
 
+        if not nccl.available:
+            raise ImportError(
+                "CuPy finds no NCCL: pip install nvidia-nccl-cu13 (or cu12, as your CuPy)"
+            )
         with self.current():
             return NCCLBackend(size, rank, use_mpi=True)
 

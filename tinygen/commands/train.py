@@ -65,7 +65,7 @@ def add(commands: Any) -> None:
         "--tensorboard", action="store_true", help="also write RUN/tensorboard (tensorboardX)"
     )
     add_option(train)
-    train.set_defaults(run=run)
+    train.set_defaults(run=run, on_ranks=True)
 
 
 def run(options: argparse.Namespace) -> int:

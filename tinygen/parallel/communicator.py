@@ -19,16 +19,17 @@ __all__ = ["Alone", "Communicator"]
 class Communicator:
     """Base of the implementations, which say the three verbs, `rank` and `size`.
 
-    rank: which of the processes this is, from 0. size: how many there are. `share` and `part` raise
-    ValueError for what the ranks cannot share evenly.
+    rank: which of the processes this is, from 0. size: how many there are. local_rank and
+    local_size: the same of those on this machine. `share` and `part` raise ValueError for what the
+    ranks cannot share evenly.
 
     >>> us = team()  # of one, unless mpiexec started this process
     >>> us.share(64), us.part(np.arange(4))
     (64, array([0, 1, 2, 3]))
     """
 
-    rank = 0
-    size = 1
+    rank = local_rank = 0
+    size = local_size = 1
 
     def all_reduce(self, array: Array) -> None:
         """Put the sum of all ranks' arrays into each of them.

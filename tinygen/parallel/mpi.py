@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ __all__ = ["MPICommunicator"]
 CUDA_AWARE = ("MPICH_GPU_SUPPORT_ENABLED", "MV2_USE_CUDA", "OMPI_MCA_opal_cuda_support")
 """Variables by which users tell their MPI to take device pointers, of MPICH and Cray, MVAPICH2 and
 Open MPI; `true` or 1."""
+
+HEARD = 0.2
+"""Seconds that mpiexec gets to pass on what was told: an abort drops what is still under way."""
 
 
 class MPICommunicator(Communicator):
@@ -41,6 +45,8 @@ class MPICommunicator(Communicator):
         self._world = MPI.COMM_WORLD if world is None else world
         self.rank = self._world.Get_rank()
         self.size = self._world.Get_size()
+        here = self._world.Split_type(MPI.COMM_TYPE_SHARED)
+        self.local_rank, self.local_size = here.Get_rank(), here.Get_size()
         self._noticed = False
 
     def all_reduce(self, array: Array) -> None:
@@ -59,6 +65,7 @@ class MPICommunicator(Communicator):
         """As `Communicator.abort`, by MPI_Abort: mpiexec ends the ranks of other machines too."""
         sys.stdout.flush()
         sys.stderr.flush()
+        time.sleep(HEARD)
         self._world.Abort(code)
 
     def _with(self, array: Array, say: Any) -> None:
