@@ -65,9 +65,21 @@ def test_figures_are_written_with_the_machine_and_without_the_users_paths(rows, 
     assert str(tmp_path) not in out.read_text()
 
 
-def test_an_error_bar_without_end_is_written_as_null():
-    found = reproduce(make_row(-np.inf), seeds=1).as_dict()
-    assert found["figures"] == [{"figure": None, "quick": 0.0}]
+def test_what_has_no_end_is_told_and_written_as_null():
+    """As the seconds to what was never reached."""
+    found = reproduce(make_row(-np.inf), seeds=2)
+    assert found.as_dict()["figures"] == [{"figure": None, "quick": 0.0}] * 2
+    assert "figure: -inf, -inf" in found.describe()
+
+
+def test_figures_are_written_before_anything_can_go_wrong_with_telling_them(
+    rows, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("tinygen.reproduce.row.Outcome.describe", lambda self: 1 / 0)
+    out = tmp_path / "out.json"
+    with pytest.raises(ZeroDivisionError):
+        main(["reproduce", "passes", "--json", str(out)])
+    assert len(json.loads(out.read_text())["rows"][0]["figures"]) == 3
 
 
 @pytest.mark.parametrize(

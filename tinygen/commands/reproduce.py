@@ -44,11 +44,11 @@ def run(options: argparse.Namespace) -> int:
     outcomes: list[Outcome] = []
     for name in names:
         outcomes.append(reproduce(ROWS[name], options.seeds, options.quick, _note))
-        print(outcomes[-1].describe(), flush=True)
-        if options.json:  # after each row: the next may take a quarter of an hour
+        if options.json:  # after each row, and before all else: it may have taken hours
             found = [outcome.as_dict() for outcome in outcomes]
             content = {"environment": facts, "quick": options.quick, "rows": found}
             runs.write_file(options.json, runs.as_json(content))
+        print(outcomes[-1].describe(), flush=True)
     missed = [o for o in outcomes if o.verdict is not None and not o.verdict.passed]
     return 1 if missed else 0
 

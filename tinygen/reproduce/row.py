@@ -125,7 +125,9 @@ def reproduce(
 
 
 def _spread(values: Sequence[float]) -> str:
-    """Mean, standard deviation, least and greatest."""
+    """Mean, standard deviation, least and greatest; each by itself if one has no end."""
+    if not all(map(math.isfinite, values)):
+        return ", ".join(f"{value:.4g}" for value in values)
     if len(values) == 1:
         return f"{values[0]:.4g}" if abs(values[0]) < 10 else f"{values[0]:.2f}"
     mean, deviation = fmean(values), stdev(values)
