@@ -86,6 +86,12 @@ def test_activations(backend, module):
     assert not module.parameters()
 
 
+def test_a_layer_that_is_fused_with_its_rectifier_is_named_too():
+    net = nn.Sequential(nn.Linear(3, 2, rng=tg.Generator(0)), nn.ReLU())
+    with pytest.raises(ValueError, match=r"^Linear\(in_features=3.*linear_relu: "):
+        net(tg.zeros(5, 4))
+
+
 def test_sequential():
     rng = tg.Generator(0)
     model = nn.Sequential(nn.Linear(2, 3, rng=rng), nn.Tanh(), nn.Linear(3, 1, rng=rng))

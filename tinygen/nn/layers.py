@@ -138,7 +138,11 @@ class _Rectified:
 
     def __call__(self, x: Any) -> Any:
         slope = self.rectifier.slope if type(self.rectifier) is LeakyReLU else 0.0
-        return ops.linear_relu(x, self.layer.weight, self.layer.bias, slope)
+        layer = self.layer
+        try:
+            return ops.linear_relu(x, layer.weight, layer.bias, slope)
+        except ValueError as error:
+            raise ValueError(f"{layer!r}: {error}") from error
 
 
 class Dropout(Module):
