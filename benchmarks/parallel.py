@@ -106,14 +106,11 @@ def measured(ranks: int, threads: int, steps: int) -> dict[str, Any]:
 
 
 def cost_of(one: dict[str, Any], two: dict[str, Any]) -> StepCost:
-    """From one rank's times with two sizes of the batch, and what two ranks say.
-
-    A run says one number more in each step: whether a rank was asked to stop.
-    """
+    """From one rank's times with two sizes of the batch, and what two ranks say."""
     whole, half = (one["steps"][str(b)]["seconds"] for b in (BATCH, BATCH // 2))
     slope = max(whole - half, 0.0) / (BATCH // 2)
     said = two["steps"][str(BATCH)]
-    return StepCost(max(whole - slope * BATCH, 0.0), slope, said["calls"] + 1, said["bytes"])
+    return StepCost(max(whole - slope * BATCH, 0.0), slope, said["calls"], said["bytes"])
 
 
 def table(cost: StepCost, links: dict[str, Link]) -> list[str]:
@@ -138,6 +135,8 @@ def report(runs: dict[str, dict[str, Any]]) -> tuple[list[str], dict[str, Link],
     alone, both, wide = (r["steps"][str(BATCH)] for r in (one, two, threads))
     links = {"this machine": here, **LINKS}
     said = predict(cost, here, 2, BATCH // 2)
+    # A run says one number more in each step: whether a rank was asked to stop.
+    cost = cost._replace(calls=cost.calls + 1)
     overlap = {name: predict(cost, link, 16, BATCH) for name, link in links.items()}
     lines = [
         f"One rank, one thread: {alone['seconds'] * 1e3:.2f} ms a step of {BATCH} examples; two "

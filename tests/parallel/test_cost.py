@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from tinygen.parallel.cost import Link, StepCost, all_reduce, fit_link, predict, ring, tree
@@ -53,3 +57,17 @@ def test_overlap_pays_for_long_messages_and_not_for_latency():
 def test_a_link_is_found_again_from_the_times_it_makes():
     times = {size: ring(2, size, LINK) for size in (8, 4096, 10**7)}
     assert fit_link(times) == pytest.approx(LINK, rel=1e-3)
+
+
+@pytest.mark.slow
+def test_the_benchmark_measures_two_ranks_and_predicts_many():
+    pytest.importorskip("mpi4py", reason="pip install 'tinygen[mpi]' brings MPI")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.parallel", "--steps", "3"],
+        cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Two ranks over two threads: " in done.stdout
+    rows = [line for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert [row.count("|") for row in rows] == [10] * 7  # a head, and three links with 1 and 8
+    assert "(100%)" in rows[1]
