@@ -105,12 +105,19 @@ def measured(ranks: int, threads: int, steps: int) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+def middle(rounds: list[Any]) -> Any:
+    """The median of each number: a machine is not as fast at all times, and all runs take turns."""
+    if isinstance(rounds[0], dict):
+        return {key: middle([found[key] for found in rounds]) for key in rounds[0]}
+    return float(np.median(rounds))
+
+
 def cost_of(one: dict[str, Any], two: dict[str, Any]) -> StepCost:
     """From one rank's times with two sizes of the batch, and what two ranks say."""
     whole, half = (one["steps"][str(b)]["seconds"] for b in (BATCH, BATCH // 2))
     slope = max(whole - half, 0.0) / (BATCH // 2)
     said = two["steps"][str(BATCH)]
-    return StepCost(max(whole - slope * BATCH, 0.0), slope, said["calls"], said["bytes"])
+    return StepCost(max(whole - slope * BATCH, 0.0), slope, int(said["calls"]), int(said["bytes"]))
 
 
 def table(cost: StepCost, links: dict[str, Link]) -> list[str]:
@@ -142,7 +149,7 @@ def report(runs: dict[str, dict[str, Any]]) -> tuple[list[str], dict[str, Link],
         f"One rank, one thread: {alone['seconds'] * 1e3:.2f} ms a step of {BATCH} examples; two "
         f"threads: {wide['seconds'] * 1e3:.2f} ms; two ranks of one thread, {BATCH // 2} examples "
         f"each: {both['seconds'] * 1e3:.2f} ms, of which {both['in_sums'] * 1e3:.2f} ms in "
-        f"{both['calls']} sums of {both['bytes'] / 1e6:.2f} MB together.",
+        f"{both['calls']:.0f} sums of {both['bytes'] / 1e6:.2f} MB together.",
         f"Two ranks over two threads: {both['seconds'] / wide['seconds']:.2f}.",
         f"This machine's link: {here.latency * 1e6:.1f} us, {here.bandwidth / 1e9:.2f} GB/s. The "
         f"model says {said.seconds * 1e3:.2f} ms for two ranks: "
@@ -189,7 +196,8 @@ def draw(path: Path, links: dict[str, Link], cost: StepCost) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200, help="of each run")
+    parser.add_argument("--rounds", type=int, default=7, help="of all runs, one after another")
     parser.add_argument("--save", action="store_true", help=f"into {RESULTS.name}/parallel.*")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -198,7 +206,11 @@ def main() -> None:
             print(json.dumps(found))
         return
     plan = {"one": (1, 1), "threads": (1, 2), "two": (2, 1)}
-    runs = {name: measured(*how, options.steps) for name, how in plan.items()}
+    rounds = [
+        {name: measured(*how, options.steps) for name, how in plan.items()}
+        for _ in range(options.rounds)
+    ]
+    runs = middle(rounds)
     lines, links, cost = report(runs)
     print("\n".join(lines))
     if options.save:

@@ -63,7 +63,7 @@ def test_a_link_is_found_again_from_the_times_it_makes():
 def test_the_benchmark_measures_two_ranks_and_predicts_many():
     pytest.importorskip("mpi4py", reason="pip install 'tinygen[mpi]' brings MPI")
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.parallel", "--steps", "3"],
+        [sys.executable, "-m", "benchmarks.parallel", "--steps", "3", "--rounds", "2"],
         cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -10,13 +10,13 @@ takes, but for rounding.
 
 A sum is not overlapped with the backward pass whose gradient it is. By the cost model, a GAN's step
 of 2 ms with two gradients of 0.7 MB each gains nothing by it on 16 ranks with Ethernet of 10 Gbit/s
-(the pieces to send have a latency of 30 us each, in as many messages as the ring or tree is long)
-and 1.02 of the throughput on NVLink. Between processes of one machine (2 us, 4 GB/s) it says 1.2,
-but there it is the cores of the backward pass that would make the sum, of which the model knows
-nothing. Adding up the gradients of 8 passes gains 2.4, 1.04 and 1.3 instead. Overlap would pay for
-layers 4,096 wide: 1.17 on processors joined by Ethernet, 1.27 on GPUs joined by NVLink if their
-step, with gradients of 268 MB, took 2 ms. (`python -m benchmarks.parallel` says it for this
-machine.)
+(the pieces to send have a latency of 30 us each, in as many messages as the ring or tree is long),
+one of 5 ms 1.1 of the throughput, and 1.02 on NVLink. Between processes of one machine it says 1.1
+to 1.2, but there it is the cores of the backward pass that would make the sum, of which the model
+knows nothing. Adding up the gradients of 8 passes gains more everywhere: 1.7 to 2.4 on Ethernet.
+Overlap would pay for layers 4,096 wide: 1.17 on processors joined by Ethernet, 1.27 on GPUs joined
+by NVLink if their step, with gradients of 268 MB, took 2 ms. (`python -m benchmarks.parallel` says
+it for this machine.)
 
     communicator.py   the three verbs, and what is made of them; `Alone`, a team of one
     team.py           which communicator holds here and now
