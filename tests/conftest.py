@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -30,6 +31,12 @@ atexit.register(shutil.rmtree, os.environ["TINYGEN_JUDGES"], ignore_errors=True)
 
 # Two test processes with a BLAS of two threads each would wait for one another on two cores.
 threadpoolctl.threadpool_limits(1)
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of collected tests are no garbage, and need not be looked through for it."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(params=["numpy", "strict", pytest.param("cupy", marks=pytest.mark.cuda)])

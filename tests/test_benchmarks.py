@@ -120,6 +120,7 @@ def test_command_measures_reports_and_writes(tmp_path, capsys):
     assert results["machine"]["versions"]["numpy"] == np.__version__
 
 
+@pytest.mark.slow
 def test_convolution_is_measured_on_request(monkeypatch, capsys):
     layer = "1 to 64 at 32x32, 4x4 stride 2"
     monkeypatch.setattr(convolution, "LAYERS", {layer: convolution.LAYERS[layer]})

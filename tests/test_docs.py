@@ -116,6 +116,7 @@ def test_help_names_the_arguments():
     assert str(inspect.signature(tg.where)) == "(condition, a, b, /)"
 
 
+@pytest.mark.slow
 def test_pdoc_builds_without_warnings(tmp_path):
     pytest.importorskip("pdoc", reason="pdoc is not installed: pip install 'tinygen[docs]'")
     arguments = DOCS.partition("pdoc ")[2].split()

@@ -42,6 +42,7 @@ def no_matplotlib(monkeypatch):
 # -- what it leaves --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_table_numbers_and_plot(run):
     pytest.importorskip("matplotlib")
     result = run("bench", *FEW, *HERE)

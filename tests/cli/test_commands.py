@@ -78,6 +78,7 @@ def test_points_in_the_plane_are_trained_on_and_drawn(run, recipe, data):
     assert "classifier_accuracy" not in results
 
 
+@pytest.mark.slow
 def test_the_convolutional_gan_enlarges_digits_and_refuses_points(run):
     small = ("train", "dcgan", "--steps", 4, "--set", "channels=2,3,4", "--set", "noise=5")
     assert run(*small).code == 0

@@ -15,6 +15,7 @@ from tinygen.data import load
 from tinygen.random import Generator
 
 
+@pytest.mark.slow
 def test_two_recipes_and_two_seeds_leave_runs_a_table_and_a_report(run):
     result = run("compare", "vae", "gan", "--budget", "1s", "--seeds", 2, "--out", "both")
     assert result.code == 0, result.err

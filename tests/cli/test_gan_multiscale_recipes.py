@@ -96,6 +96,7 @@ def test_any_image_data_of_up_to_32_pixels_is_trained_on(run):
     assert look("colour/samples/step-000002.png")[1] == "RGB"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("recipe", ["progressive"])
 def test_a_saved_run_is_evaluated_on_held_out_data(run, recipe):
     """The networks are built anew and loaded from their files."""

@@ -25,6 +25,7 @@ def results(folder: Path, step: int = 4) -> dict:
     return json.loads((folder / "scorecard" / f"step-{step:06d}.json").read_bytes())
 
 
+@pytest.mark.slow
 def test_a_run_on_digits_is_judged_beside_pixels_and_pca(run):
     run("train", "vae", *VAE)
     said = run("scorecard", "runs/vae-digits-1")

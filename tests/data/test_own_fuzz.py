@@ -77,6 +77,7 @@ def test_an_image_header_that_promises_gigapixels(tmp_path, size):
     assert "a.png has more than 16,777,216 pixels" in refused_in_little_memory(tmp_path)
 
 
+@pytest.mark.slow
 @linux
 def test_a_zip_bomb(tmp_path):
     """A gigabyte of zeros in a megabyte: its size is asked before it is unpacked."""

@@ -42,6 +42,7 @@ def several(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Sta
     return mpiexec.Stored({n: on_ranks(n, folder / f"{n}.npz") for n in (2, 3)})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 @pytest.mark.parametrize("n", [2, 3])
 def test_n_ranks_with_a_share_of_the_batch_take_the_steps_of_one_with_all_of_it(
@@ -54,6 +55,7 @@ def test_n_ranks_with_a_share_of_the_batch_take_the_steps_of_one_with_all_of_it(
         np.testing.assert_allclose(found[name], array, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_two_ranks_repeat_themselves_to_the_last_bit(several, tmp_path):
     again = on_ranks(2, tmp_path / "again.npz")
     for case, state in several[2].items():

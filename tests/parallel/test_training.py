@@ -45,6 +45,7 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, subprocess.Co
     return folder, ended
 
 
+@pytest.mark.slow
 def test_rank_0_alone_writes_and_speaks(begun):
     folder, ended = begun
     assert [p.name for p in folder.iterdir()] == ["two"]
@@ -55,7 +56,8 @@ def test_rank_0_alone_writes_and_speaks(begun):
     assert (folder / "two/samples/step-000008.png").is_file()
 
 
-@pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("ranks", [1, 3])
 def test_a_run_goes_on_with_another_number_of_ranks(ranks, begun, tmp_path):
     subprocess.run(["cp", "-r", begun[0] / "two", tmp_path / "run"], check=True)
     ended = mpiexec.train(ranks, tmp_path, "--resume", "run", "--steps", 12)
@@ -130,7 +132,8 @@ def pid_of(rank: int, cwd: Path) -> int:
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds processes by /proc")
-@pytest.mark.parametrize("victim", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_rank_ends_the_run_and_what_was_saved_stands(victim, tmp_path):
     with endless(tmp_path, "--set", "keep=1000000") as running:
         os.kill(pid_of(victim, tmp_path), signal.SIGKILL)

@@ -153,6 +153,7 @@ def test_without_scikit_learn_the_judging_rows_say_what_to_install(monkeypatch):
         rbm_small.logistic_regression()
 
 
+@pytest.mark.slow
 def test_the_digits_row_runs_quickly(monkeypatch):
     pytest.importorskip("sklearn", reason="needs scikit-learn")
     rows, labels = rbm_small.nudged_digits()

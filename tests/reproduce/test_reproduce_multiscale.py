@@ -176,6 +176,7 @@ def test_processes_get_one_thread_each(monkeypatch):
     assert "OPENBLAS_NUM_THREADS" not in os.environ
 
 
+@pytest.mark.slow
 def test_runs_are_shared_among_processes(monkeypatch):
     monkeypatch.setattr(multiscale, "measured", len)  # of a Run: its four fields
     assert dict(multiscale.in_processes(RUNS[:3])) == dict.fromkeys(RUNS[:3], 4)

@@ -37,8 +37,11 @@ def short(monkeypatch):
 
 @pytest.mark.parametrize(
     "name",
-    ["filling-in", "anomaly", "pretraining", "generator-from-autoencoder", "augmentation",
-     "clustering"],
+    [
+        "filling-in", "anomaly", "pretraining", "augmentation",
+        *(pytest.param(n, marks=pytest.mark.slow)
+          for n in ("generator-from-autoencoder", "clustering")),
+    ],
 )  # fmt: skip
 def test_a_quick_row_gives_finite_figures(name):
     pretraining.starts.cache_clear()

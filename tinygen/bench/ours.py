@@ -7,7 +7,7 @@ returns one step or one operation as a function of the batch's number.
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -129,6 +129,10 @@ class Given:
     def normal(self, shape: tuple[int, ...], dtype: Any = "float32") -> Array:
         """The next draw, on the device."""
         return self.backend.move(self.draw(shape).astype(dtype, copy=False))
+
+    def stacked(self, batches: int) -> AbstractContextManager[None]:
+        """Draws for several batches are one batch after the other, as one process has them."""
+        return nullcontext()
 
     def bernoulli_logits(self, x: Array) -> Array:
         """Ones where the next draw is below sigmoid(x)."""
