@@ -106,6 +106,7 @@ def test_mixtures_in_the_plane_are_theirs(run, recipe):
     ("amortised-cd", {"generator_lr": 0.1}), ("amortised-cd", {"generator": 9}),
     ("rbm-prior-gan", {"hidden": 7}), ("rbm-prior-gan", {"prior_lr": 0.5}),
     ("energy-gan", {"entropy": 3}), ("energy-gan", {"critic_ema": 0.5}),
+    ("energy-gan", {"gain": 1}), ("energy-gan", {"reach": 1}),
 ], ids=str)  # fmt: skip
 def test_every_setting_changes_what_is_trained(recipe, setting):
     """An option that does nothing would leave the plain run's weights."""

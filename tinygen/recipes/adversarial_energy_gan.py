@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from ..backend import use_device
 from ..config import ConfigError, setting
 from ..data import Dataset, load
 from ..models.adversarial_energy import EnergyGANTrainer, RBMPriorGANTrainer
-from ..models.gan import OBJECTIVES, Discriminator, mlp
+from ..models.gan import OBJECTIVES, Discriminator
 from ..models.rbm import RBM
 from ..random import Generator
 from .gan import adversarial
@@ -26,7 +27,7 @@ from .gan_modes import (
     ModesConfig,
     Scaling,
     covering_options,
-    smooth_network,
+    dense_network,
     spread_discriminator,
 )
 from .recipe import WIDEST, Experiment, Recipe, picture_maker, streams
@@ -36,8 +37,8 @@ __all__ = ["RECIPES", "EnergyGANConfig", "RBMPriorConfig"]
 PLANE = 2
 """Features for which neighbours tell the entropy; in more an encoder does."""
 
-SLOPE = 0.2
-"""Of the leaky rectifiers of networks for images."""
+RECTIFIED = partial(nn.LeakyReLU, 0.2)
+"""Between the layers of networks for images."""
 
 
 @dataclass(frozen=True)
@@ -122,13 +123,15 @@ def _players(config: ModesConfig, data: Dataset, random: dict[str, Generator]) -
     rows, _ = data.flat()
     sizes = [config.noise, *config.generator, data.n_features]
     if data.is_image:
-        generator = nn.Sequential(*mlp(sizes, random["weights"], slope=SLOPE), nn.Sigmoid())
-        judged = [data.n_features, *config.discriminator, 1]
-        return _Players(generator, mlp(judged, random["weights"], slope=SLOPE), rows, None)
+        generator = dense_network(sizes, config.gain, random, RECTIFIED)
+        generator = nn.Sequential(*generator, nn.Sigmoid())
+        unit = float((rows - rows.mean(0)).std())
+        judge = spread_discriminator(config, data.n_features, random, RECTIFIED, unit)
+        return _Players(generator, judge, rows, None)
     scaling = Scaling.of(rows)
-    generator = smooth_network(sizes, config.gain, random)
-    discriminator = spread_discriminator(config, data.n_features, random)
-    return _Players(generator, discriminator, scaling.apply(rows), scaling.undo)
+    generator = dense_network(sizes, config.gain, random)
+    judge = spread_discriminator(config, data.n_features, random)
+    return _Players(generator, judge, scaling.apply(rows), scaling.undo)
 
 
 def _encoder(
@@ -137,9 +140,7 @@ def _encoder(
     if data.n_features <= PLANE:
         return None
     sizes = [data.n_features, *config.discriminator, 2 * config.noise]
-    if data.is_image:
-        return mlp(sizes, random["weights"], slope=SLOPE)
-    return smooth_network(sizes, config.gain, random)
+    return dense_network(sizes, config.gain, random, RECTIFIED if data.is_image else nn.Tanh)
 
 
 def _check_labels(config: ModesConfig) -> None:
@@ -152,6 +153,8 @@ def _check_labels(config: ModesConfig) -> None:
 ON_IMAGES = {
     "generator": (128, 128),
     "discriminator": (128, 128),
+    "gain": 0.0,
+    "reach": 0.0,
     "instance_noise": 0.0,
     "lr": 1e-3,
     "beta1": 0.5,

@@ -20,7 +20,7 @@ between modes is as wide as G's steepest slope makes it (two wide layers: 86% of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import sqrt
@@ -39,7 +39,7 @@ from .gan import adversarial, trainer_options
 from .gan_settings import AdversarialConfig
 from .recipe import WIDEST, Experiment, Recipe, streams
 
-__all__ = ["RECIPES", "ModesConfig", "Scaling", "covering_options", "smooth_network",
+__all__ = ["RECIPES", "ModesConfig", "Scaling", "covering_options", "dense_network",
            "spread_discriminator"]  # fmt: skip
 
 UNIT = sqrt(8.0)
@@ -93,7 +93,7 @@ def build(config: ModesConfig) -> Experiment:
     scaling = Scaling.of(rows)
     with use_device(config.device):
         trainer = GANTrainer(
-            smooth_network([config.noise, *config.generator, data.n_features], config.gain, random),
+            dense_network([config.noise, *config.generator, data.n_features], config.gain, random),
             spread_discriminator(config, data.n_features, random),
             rng=random["noise"],
             noise_shape=config.noise,
@@ -120,10 +120,13 @@ def _rate(config: ModesConfig, lr: float) -> float | schedules.Schedule:
     return schedules.cosine(lr, config.steps) if config.decay else lr
 
 
-def smooth_network(
-    sizes: Sequence[int], gain: float, random: dict[str, Generator]
+def dense_network(
+    sizes: Sequence[int],
+    gain: float,
+    random: dict[str, Generator],
+    between: Callable[[], nn.Module] = nn.Tanh,
 ) -> nn.Sequential:
-    """Dense layers of these sizes, smooth in all they do."""
+    """Dense layers of these sizes, smooth in all they do unless something else is put between."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(sizes):
         layer = nn.Linear(inputs, outputs, rng=random["weights"])
@@ -131,17 +134,21 @@ def smooth_network(
             assert layer.bias is not None
             nn.init.orthogonal_(layer.weight, gain, rng=random["weights"])
             nn.init.zeros_(layer.bias)
-        layers += [layer, nn.Tanh()]
+        layers += [layer, between()]
     return nn.Sequential(*layers[:-1])
 
 
 def spread_discriminator(
-    config: ModesConfig, features: int, random: dict[str, Generator]
+    config: ModesConfig,
+    features: int,
+    random: dict[str, Generator],
+    between: Callable[[], nn.Module] = nn.Tanh,
+    unit: float = UNIT,
 ) -> nn.Sequential:
-    """Examples to logits."""
-    network = smooth_network([features, *config.discriminator, 1], config.gain, random)
+    """Examples, of deviation `unit` over all features, to logits."""
+    network = dense_network([features, *config.discriminator, 1], config.gain, random, between)
     if config.reach:
-        _spread(network[0], config.reach * UNIT, random["weights"])
+        _spread(network[0], config.reach * unit, random["weights"])
     return network
 
 

@@ -29,7 +29,7 @@ from ..optim.optimizer import Schedule
 from ..optim.transforms import GradientTransform
 from ..random import Generator
 from .gan import adversarial, trainer_options
-from .gan_modes import Scaling, smooth_network
+from .gan_modes import Scaling, dense_network
 from .gan_settings import AdversarialConfig
 from .recipe import WIDEST, Experiment, Recipe, streams
 
@@ -145,7 +145,7 @@ def _players(
     of_d = [data.n_features, *config.discriminator, 1]
     if config.networks == "smooth":
         gain = config.gain
-        return smooth_network(of_g, gain, random), smooth_network(of_d, gain, random)
+        return dense_network(of_g, gain, random), dense_network(of_d, gain, random)
     output = nn.Sigmoid() if data.is_image else None
     rng, slope = random["weights"], config.slope
     return mlp(of_g, rng, slope=slope, output=output), mlp(of_d, rng, slope=slope)

@@ -47,7 +47,10 @@ class _Spread(Experiment):
     """An experiment of which this process is one of the ranks."""
 
     def meet(self) -> None:
-        """Begin where rank 0 does, to the last bit: other machines' logarithms may differ."""
+        """Begin where rank 0 does, to the last bit: other machines' logarithms may differ.
+
+        Rank 0 takes its own state too: a loader that was given one has drawn its first order.
+        """
         super().load_state_dict(_told(super().state_dict()))
 
     def step(self) -> dict[str, Any]:
