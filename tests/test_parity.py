@@ -13,7 +13,7 @@ from tinygen.backend import cuda_status
 
 SMALL = {
     "batch": 8, "steps": 20, "generator": (16,), "discriminator": (16,), "channels": (4, 6, 8),
-    "noise": 5, "hidden": (16,), "latent": 3,
+    "noise": 5, "hidden": (16,), "latent": 3, "first": 10,
 }  # fmt: skip
 STEPS = 20
 STEPS_OF = {"rbm": 3, "rbm-gaussian": 3, "dbn": 3, "beam": 3, "amortised-cd": 3, "rbm-prior-gan": 3}

@@ -44,6 +44,7 @@ SMALL = {
     "dcgan": {"channels": "2,3,4", "noise": 5},
     "rbm": {"hidden": 8, "negative": "pcd", "chains": 5, "burn_in": 3},
     "rbm-gaussian": {"hidden": 8, "burn_in": 3},
+    "latent-gan": {"hidden": "8", "first": 5},
     "dbn": {"hidden": "8,6", "burn_in": 3},
     "beam": {"hidden": 8, "chains": 5, "burn_in": 3},
     "amortised-cd": {"hidden": 8, "chains": 5, "burn_in": 3, "generator": "8", "noise": 4},

@@ -24,6 +24,7 @@ PICTURES = {
     "vq-vae": {"reconstructions"},
     "aae": {"reconstructions", "interpolation", "latent-grid"},
     "vae-gan": {"reconstructions", "interpolation", "latent-grid"},
+    "latent-gan": {"reconstructions", "interpolation", "latent-grid"},
 }
 SHOWN = {
     "vae": {"reconstruction", "kl", "negative_elbo", "active_units"},
@@ -32,13 +33,15 @@ SHOWN = {
     "vq-vae": {"reconstruction", "commitment", "codes", "perplexity"},
     "aae": {"reconstruction", "loss_d", "loss_g"},
     "vae-gan": {"kl", "likeness", "loss_g", "loss_d"},
+    "latent-gan": {"loss_g", "loss_d", "penalty_r1"},
 }
+MORE = {"latent-gan": ("--set", "first=1")}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_leaves_pictures_measures_and_a_model_to_sample(run, name):
-    assert run("train", name, "--steps", 6, *SMALL).code == 0
+    assert run("train", name, "--steps", 6, *SMALL, *MORE.get(name, ())).code == 0
     folder = Path(f"runs/{name}-digits-1")
     pictures = {p.parent.name for p in folder.glob("*/step-000005.png")}
     assert pictures == PICTURES[name] | {"samples"}
@@ -58,8 +61,8 @@ def test_a_run_leaves_pictures_measures_and_a_model_to_sample(run, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_run_resumes_bit_for_bit(run, name):
-    assert run("train", name, "--steps", 6, "--out", "whole", *SMALL).code == 0
-    assert run("train", name, "--steps", 3, "--out", "parts", *SMALL).code == 0
+    assert run("train", name, "--steps", 6, "--out", "whole", *SMALL, *MORE.get(name, ())).code == 0
+    assert run("train", name, "--steps", 3, "--out", "parts", *SMALL, *MORE.get(name, ())).code == 0
     assert run("train", "--resume", "parts", "--steps", 6).code == 0
     whole, parts = everything_in(Path("whole")), everything_in(Path("parts"))
     weights = "checkpoints/step-000006/arrays.safetensors"
@@ -93,7 +96,7 @@ def test_a_run_leaves_the_kl_of_each_component(run, name, data):
     assert found["active"] == expected.active.tolist()
 
 
-@pytest.mark.parametrize("name", ["vq-vae", "aae", "vae-gan"])
+@pytest.mark.parametrize("name", ["vq-vae", "aae", "vae-gan", "latent-gan"])
 def test_models_without_such_a_divergence_leave_no_such_file(run, name):
     assert run("train", name, "--steps", 2, *SMALL).code == 0
     assert not Path(f"runs/{name}-digits-1/latents").exists()
@@ -155,7 +158,7 @@ def test_a_conditional_model_needs_classes(run):
 
 def test_own_images_of_any_shape_are_shown(run):
     save_images(Path("own.npz"), shape=(3, 5, 4))
-    for name in ("vae", "vq-vae", "aae", "vae-gan"):
+    for name in ("vae", "vq-vae", "aae", "vae-gan", "latent-gan"):
         result = run("train", name, "--data", "own.npz", "--steps", 2, *SMALL)
         assert result.code == 0, result.err
 

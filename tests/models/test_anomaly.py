@@ -48,6 +48,20 @@ def test_the_bigan_score_by_hand():
     np.testing.assert_allclose(anomaly.bigan_score(trainer, x), by_hand, rtol=1e-5)
 
 
+def test_a_search_from_the_encoders_code_makes_no_example_stranger():
+    rng = Generator(0, device="cpu")
+    trainer = BiGANTrainer(
+        mlp([2, 3], rng), mlp([3, 2], rng), mlp([5, 4, 1], rng), latent=2, rng=rng
+    )
+    x = rng.normal((7, 3))
+    encoded, found = (anomaly.bigan_score(trainer, x, weight=0.0, steps=steps) for steps in (0, 20))
+    assert (found <= encoded).all()
+    assert (found < 0.9 * encoded).any()
+    both = anomaly.bigan_score(trainer, x, steps=20)
+    doubt = anomaly.bigan_score(trainer, x, weight=1.0, steps=20)
+    np.testing.assert_allclose(both, 0.9 * found + 0.1 * doubt, rtol=1e-5)
+
+
 def test_free_energies_differ_as_log_probabilities_do():
     rbm = make_rbm()
     states = rbm.arrays().visible.states(0, 8)

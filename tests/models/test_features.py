@@ -35,6 +35,7 @@ def built(recipe: str, settings: dict) -> recipes.Experiment:
         ("vae", LATENT, 5),
         ("aae", LATENT, 5),
         ("vae-gan", LATENT, 5),
+        ("latent-gan", LATENT, 5),
         ("vq-vae", {**LATENT, "width": "3"}, 15),
         ("rbm", RBM, 7),
         ("rbm-gaussian", RBM, 7),

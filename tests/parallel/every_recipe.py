@@ -22,7 +22,7 @@ from tinygen.runs.checkpoints import _without_arrays
 STEPS = 3
 SMALL = {
     "batch": 12, "chains": 12, "remembered": 6,
-    "generator": (12, 12), "discriminator": (12, 12), "hidden": (12,),
+    "first": 1, "generator": (12, 12), "discriminator": (12, 12), "hidden": (12,),
 }  # fmt: skip
 DCGAN = {"batch": 12, "channels": (2, 3, 4)}
 """With its own, thousands of rectifiers see some number near 0, and rounding flips a few."""

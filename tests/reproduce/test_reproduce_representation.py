@@ -134,12 +134,27 @@ def test_the_anomaly_verdict_counts_digits():
         for d, p in anomaly.PUBLISHED["VAE"].items():
             found[f"{d} held out, VAE: AUPRC (published {p:.3f})"] = p + vae
             found[f"{d} held out, BiGAN: AUPRC (published 0.1)"] = p + bigan
-            found[f"{d} held out, AnoGAN: AUPRC"] = 0.0
+            for name in ("BiGAN and search", "AnoGAN"):
+                found[f"{d} held out, {name}: AUPRC"] = 0.0
         return found
 
     assert anomaly.verdict([figures(0.05, 0.06)]).passed
     assert not anomaly.verdict([figures(0.09, 0.1)]).passed
     assert not anomaly.verdict([figures(0.05, 0.04)]).passed
+
+
+def test_a_way_is_judged_by_the_median_of_its_shares():
+    def figures(*shares: float) -> dict[str, float]:
+        return {
+            f"{way}: share of the seconds": s
+            for way, s in zip(from_decoder.WAYS, shares, strict=True)
+        }
+
+    never = float("inf")
+    found = [figures(never, never, share) for share in (0.3, 0.4, never)]
+    assert from_decoder.verdict(found).passed
+    assert "0.40, by an autoencoder's codes" in from_decoder.verdict(found).because
+    assert not from_decoder.verdict([figures(never, 0.6, never)]).passed
 
 
 def test_seconds_are_to_the_first_look_that_is_as_near():

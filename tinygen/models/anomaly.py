@@ -16,7 +16,7 @@ from ..random import Generator
 from ..tensor import Tensor
 from .features import hidden_layers
 from .gan import BiGANTrainer, GANTrainer
-from .latent_search import best_of
+from .latent_search import best_of, search
 from .rbm import RBM
 from .vae import VAE, importance_sampled
 
@@ -49,14 +49,21 @@ def negative_bound(model: VAE, x: Array, *, rng: Generator, samples: int = 10) -
     return -importance_sampled(model, drawn, rng=rng, samples=samples).values[samples]
 
 
-def bigan_score(trainer: BiGANTrainer, x: Array, *, weight: float = 0.1) -> np.ndarray:
-    """(1 - weight) |x - G(E(x))| + weight * (D's loss of the pair x, E(x) as a real one).
+def bigan_score(
+    trainer: BiGANTrainer, x: Array, *, weight: float = 0.1, steps: int = 0, lr: float = 0.1
+) -> np.ndarray:
+    """(1 - weight) |x - G(z)| + weight * (D's loss of the pair x, z as a real one), z = E(x).
 
     Zenati et al., "Efficient GAN-based anomaly detection" (2018), eq. 1, with their weights: the
     first part is the sum over pixels, and the second the cross-entropy, their L_D "sigma".
 
+    An encoder that errs makes all examples strange. With `steps` its codes are where a descent of
+    |x - G(z)| begins (Zhu et al., "Generative visual manipulation on the natural image manifold"
+    (2016), section 3.1, who do so to edit pictures), and z is the best on the way.
+
     Args:
         x: (N, D); the scores are (N,).
+        steps, lr: of Adam, see `latent_search.search`; 0 takes the codes as they are.
 
     >>> from tinygen.models.gan import BiGANTrainer, mlp
     >>> trainer = BiGANTrainer(
@@ -67,6 +74,13 @@ def bigan_score(trainer: BiGANTrainer, x: Array, *, weight: float = 0.1) -> np.n
     """
     with trainer.evaluating():
         codes = trainer.encode(x)
+    if steps:
+
+        def residuals(made: Tensor, z: Tensor) -> Tensor:
+            return sum(abs(made - Tensor(x)), axis=1)
+
+        codes = Tensor(search(trainer, residuals, codes.data, steps=steps, lr=lr)[0])
+    with trainer.evaluating():
         residual = sum(abs(trainer.decode(codes) - Tensor(x)), axis=1)
         logits = trainer.discriminator(concatenate([Tensor(x), codes], 1))
         doubt = _cross_entropy_of_real(logits)

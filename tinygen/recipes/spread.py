@@ -9,7 +9,7 @@ number of ranks, but for rounding, and can go on with another number.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -64,7 +64,7 @@ class _Spread(Experiment):
             RunError: the ranks have different weights, streams or orders of the data.
         """
         state = super().state_dict()
-        for loss in state["trainer"].get("losses", {}).values():
+        for loss in _losses(state["trainer"]):
             team().average(loss)  # what each rank has is of its own rows
         alike = {part: state[part] for part in ("trainer", "loader", "streams")}
         # state.json has a checksum of the arrays in it.
@@ -99,6 +99,15 @@ class _Spread(Experiment):
             return {}, ""
         with joined(ALONE):
             return super().remark(losses)
+
+
+def _losses(state: Mapping[str, Any]) -> Iterator[np.ndarray]:
+    """Those of a trainer, and of the trainers that it is made of."""
+    for name, part in state.items():
+        if name == "losses":
+            yield from part.values()
+        elif isinstance(part, Mapping):
+            yield from _losses(part)
 
 
 def _told(state: dict[str, Any]) -> dict[str, Any]:

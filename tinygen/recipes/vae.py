@@ -1,8 +1,8 @@
-"""Variational autoencoders: founding system B1, its relatives, and the model joined with a GAN.
+"""Variational autoencoders: founding system B1, its relatives, and models joined with a GAN.
 
     tinygen train vae --data mnist
 
-Its recipes are `vae`, `iwae`, `cvae`, `vq-vae`, `aae` and `vae-gan`.
+Its recipes are `vae`, `iwae`, `cvae`, `vq-vae`, `aae`, `vae-gan` and `latent-gan`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from .. import nn
 from ..backend import use_device
 from ..config import ConfigError
 from ..data import BatchLoader, Dataset, load
-from ..models.gan import Discriminator, mlp
+from ..models.gan import R1, Discriminator, GANTrainer, mlp
 from ..models.vae import (
     VAE,
     VQVAE,
@@ -22,6 +22,7 @@ from ..models.vae import (
     BernoulliOutput,
     DiscretisedLogisticOutput,
     GaussianOutput,
+    LatentGANTrainer,
     Output,
     VAEGANTrainer,
     VAETrainer,
@@ -32,12 +33,14 @@ from ..models.vae import (
     importance_sampled,
     start_at_mean,
 )
+from ..optim.schedules import linear
 from ..random import Generator
 from .latent_pictures import latent_pictures
 from .recipe import Experiment, Recipe, Score, picture_maker, streams
 from .vae_settings import (
     AAEConfig,
     LatentConfig,
+    LatentGANConfig,
     LikelihoodConfig,
     VAEConfig,
     VAEGANConfig,
@@ -48,6 +51,9 @@ __all__ = ["RECIPES"]
 
 SCORED = 500
 """Held-out examples whose bound scores a checkpoint."""
+
+SCALED_BY = 5_000
+"""Training examples by whose codes the scale of a generator's codes is found."""
 
 DIGITS_LEVELS, PIXEL_LEVELS = 17, 256
 
@@ -140,6 +146,35 @@ def build_vae_gan(config: VAEGANConfig) -> Experiment:
             variance=config.variance,
             lr=config.lr,
             r1=config.r1,
+        )
+    return _experiment(config, trainer, data, random)
+
+
+def build_latent_gan(config: LatentGANConfig) -> Experiment:
+    """An autoencoder, and then a generator of its codes."""
+    random = streams(config)
+    data = load(config.data, random["data"])
+    rng, hidden, latent = random["weights"], config.hidden, config.latent
+    with use_device(config.device):
+        model = dense_vae(data.n_features, hidden, latent, _output(config, data, random), rng=rng)
+        start_at_mean(model, data.flat()[0])
+        gan = GANTrainer(
+            mlp([latent, *hidden, latent], rng, slope=0.2),
+            mlp([latent, *hidden, 1], rng, slope=0.2),
+            rng=random["noise"],
+            noise_shape=latent,
+            regularizers=[R1(config.r1, every=8)] if config.r1 else [],
+            lr=config.gan_lr,
+            ema_decay=config.ema,
+        )
+        trainer = LatentGANTrainer(
+            model,
+            gan,
+            random["noise"].backend.from_host(data.flat()[0][:SCALED_BY]),
+            first=config.first,
+            rng=random["noise"],
+            objective=config.objective,
+            lr=linear(config.lr, 0.1 * config.lr, max(1, config.first)),
         )
     return _experiment(config, trainer, data, random)
 
@@ -248,6 +283,7 @@ def _experiment(
 ARTICLE = {"steps": 12_000, "batch": 256, "latent": 256}
 MIXTURE = {"steps": 10_000, "hidden": (128, 128), "latent": 2}
 JOINT = {"steps": 12_000, "batch": 100}
+LATENT_GAN = {"steps": 24_000, "batch": 64}
 
 RECIPES = (
     Recipe(
@@ -293,5 +329,13 @@ RECIPES = (
         VAEGANConfig(),
         build_vae_gan,
         {"mnist": JOINT, "fashion-mnist": JOINT, "ring": {"latent": 2}, "grid": {"latent": 2}},
+    ),
+    Recipe(
+        "latent-gan",
+        "founding system D2: a generator of an autoencoder's codes, which ends in its decoder",
+        LatentGANConfig(),
+        build_latent_gan,
+        {"mnist": LATENT_GAN, "fashion-mnist": LATENT_GAN, "ring": {"latent": 2},
+         "grid": {"latent": 2}},
     ),
 )  # fmt: skip

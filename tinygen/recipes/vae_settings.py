@@ -14,6 +14,7 @@ from .recipe import WIDEST, RunConfig
 __all__ = [
     "AAEConfig",
     "LatentConfig",
+    "LatentGANConfig",
     "LikelihoodConfig",
     "VAEConfig",
     "VAEGANConfig",
@@ -77,6 +78,22 @@ class AAEConfig(LikelihoodConfig):
     hidden: tuple[int, ...] = setting((256, 256), "of all three networks", low=1, high=WIDEST)
     latent: int = setting(8, "the length of the latent vector", low=1, high=WIDEST)
     weight: float = setting(10.0, "of the discriminator's verdict", low=0, high=1e6)
+
+
+@dataclass(frozen=True)
+class LatentGANConfig(LikelihoodConfig):
+    """Settings of the GAN of an autoencoder's codes."""
+
+    steps: int = setting(12_000, "updates of both, one after the other", low=1, high=10**9)
+    hidden: tuple[int, ...] = setting((256, 256), "of all four networks", low=1, high=WIDEST)
+    latent: int = setting(16, "the length of a code", low=1, high=WIDEST)
+    first: int = setting(4_000, "updates of the autoencoder", low=0, high=10**9)
+    lr: float = setting(2e-3, "of the autoencoder's Adam at first; a tenth of it at last",
+                        low=1e-12, high=1e3)  # fmt: skip
+    objective: str = setting("autoencoder", "of the autoencoder", choices=OBJECTIVES)
+    gan_lr: float = setting(1e-3, "of the GAN's Adams", low=1e-12, high=1e3)
+    r1: float = setting(0.1, "weight of the R1 penalty; 0: none", low=0, high=1e6)
+    ema: float = setting(0.999, "decay of the generator's average; 0: none", low=0, high=0.999999)
 
 
 @dataclass(frozen=True)

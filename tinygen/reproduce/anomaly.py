@@ -29,6 +29,8 @@ PUBLISHED = {
 """AUPRC: Kumar et al., "Maximum entropy generators for energy-based models" (2019), table 4, where
 the VAE is An and Cho's (2015) and the BiGAN Zenati et al.'s (2018)."""
 
+GANS = ("BiGAN", "BiGAN and search", "AnoGAN")
+
 SEARCHED = 2_000
 """Test images whose noise is searched for: a search costs some thousand times an encoder."""
 
@@ -38,7 +40,7 @@ Score = Callable[[np.ndarray], np.ndarray]
 def scores(normal: np.ndarray, seed: int, quick: bool) -> dict[str, Score]:
     """Each model, trained on normal rows alone; from rows (N, D) to (N,)."""
     steps = 200 if quick else 10_000
-    size: dict[str, Any] = {"hidden": 64, "latent": 8} if quick else {"hidden": 256, "latent": 32}
+    size: dict[str, Any] = {"hidden": 64, "latent": 8} if quick else {"hidden": 256, "latent": 16}
     binary = (normal > 0.5).astype("float32")
     rbm = rbm_of(binary, hidden=2 * size["hidden"], steps=steps, seed=seed).rbm
     vae = vae_of(normal, **size, steps=steps, seed=seed).model
@@ -49,6 +51,7 @@ def scores(normal: np.ndarray, seed: int, quick: bool) -> dict[str, Score]:
         "RBM": lambda x: free_energy(rbm, (x > 0.5).astype("float32")),
         "VAE": partial(negative_bound, vae, rng=rng),
         "BiGAN": partial(bigan_score, bigan),
+        "BiGAN and search": partial(bigan_score, bigan, steps=5 if quick else 30),
         "AnoGAN": partial(anogan_score, gan, steps=20 if quick else 200),
     }
 
@@ -86,11 +89,10 @@ def verdict(found: Sequence[Figures]) -> Verdict:
         return middle[f"{digit} held out, {name}: AUPRC"]
 
     near = sum(abs(of("VAE", d) - p) <= 0.08 for d, p in PUBLISHED["VAE"].items())
-    above = max(
-        sum(of(gan, d) > of("VAE", d) for d in PUBLISHED["VAE"]) for gan in ("BiGAN", "AnoGAN")
-    )
-    because = f"VAE within .08 on {near} of 5; the better GAN score above it on {above} of 5"
-    return Verdict(near >= 4 and above >= 4, None, because)
+    above = {gan: sum(of(gan, d) > of("VAE", d) for d in PUBLISHED["VAE"]) for gan in GANS}
+    best = max(above, key=above.__getitem__)
+    because = f"VAE within .08 on {near} of 5; {best} above it on {above[best]} of 5"
+    return Verdict(near >= 4 and above[best] >= 4, None, because)
 
 
 ROWS = (
@@ -100,7 +102,7 @@ ROWS = (
         "digits 1, 4, 5, 7, 9: VAE .063 .337 .325 .148 .104, BiGAN .287 .443 .514 .347 .307 "
         "(Kumar et al. 2019, table 4)",
         "trained on the other nine digits' training images, tested on all 10,000 test images "
-        "(AnoGAN: 2,000 of them); dense networks of 256, latent 32; scores of models/anomaly.py",
+        "(AnoGAN: 2,000 of them); dense networks of 256, latent 16; scores of models/anomaly.py",
         "our VAE within .08 of the published one on 4 of 5; a GAN score above our VAE on 4 of 5",
         "none",
         1,

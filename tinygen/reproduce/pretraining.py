@@ -35,6 +35,9 @@ STEPS = {100: 300, 1_000: 600, 10_000: 2_000, 60_000: 6_000}
 RATES, DROPPED = (1e-3, 3e-3), (0.0, 0.5)
 """Of which a fifth of the labelled examples chooses, for every beginning anew."""
 BATCH = 100
+CODE = 8
+"""The fewer numbers a code has, the more its layers must know of what digits are: with 32 of them
+and 12,000 steps a VAE gained 1.6 points at 1,000 labels."""
 
 FROM_NOTHING = "from nothing"
 
@@ -50,7 +53,7 @@ class Start(NamedTuple):
 def starts(name: str, quick: bool) -> dict[str, Start]:
     """Two hidden layers each, that have seen all training images and no label."""
     rows, _ = load(name).flat()
-    width, steps = (64, 1_500) if quick else (500, 12_000)
+    width, steps = (64, 1_500) if quick else (500, 30_000)
     rng = Generator(0, device="cpu")
     rbms = DeepBeliefNetwork([rows.shape[1], width, width], rng=rng)
     binary = (rows > 0.5).astype("float32")
@@ -67,11 +70,11 @@ def starts(name: str, quick: bool) -> dict[str, Start]:
         ("autoencoder", {"objective": "autoencoder"}),
         ("VAE", {"warm_up": steps // 4}),
     ):
-        model = dense_vae(rows.shape[1], (width, width), 32, BernoulliOutput(), rng=rng)
+        model = dense_vae(rows.shape[1], (width, width), CODE, BernoulliOutput(), rng=rng)
         start_at_mean(model, rows)
         run_steps(VAETrainer(model, rng=rng, **options), rows, steps, seed=0)
         found[label] = Start(_linear(model.encoder)[:-1], nn.ReLU)
-    untrained = dense_vae(rows.shape[1], (width, width), 32, BernoulliOutput(), rng=rng)
+    untrained = dense_vae(rows.shape[1], (width, width), CODE, BernoulliOutput(), rng=rng)
     return {FROM_NOTHING: Start(_linear(untrained.encoder)[:-1], nn.ReLU), **found}
 
 
@@ -190,9 +193,10 @@ def verdict_of_many(found: Sequence[Figures]) -> Verdict:
 
 
 PROTOCOL = (
-    "784-500-500-10; hidden layers of two RBMs (CD-1), an autoencoder or a VAE trained for 12,000 "
-    "steps on all images without labels, or drawn as Glorot and Bengio propose; then all layers by "
-    "Adam, rate (2) and dropout (2) chosen by a fifth of the labels, for each beginning anew"
+    "784-500-500-10; hidden layers of two RBMs (CD-1), an autoencoder or a VAE, codes of 8, "
+    "trained for 30,000 steps on all images without labels, or drawn as Glorot and Bengio propose; "
+    "then all layers by Adam, rate (2) and dropout (2) chosen by a fifth of the labels, for each "
+    "beginning anew"
 )
 
 ROWS = (

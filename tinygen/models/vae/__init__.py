@@ -12,6 +12,7 @@ Read `outputs.py`, `model.py`, `objectives.py` and `trainer.py`, in this order.
 """
 
 from .adversarial import AAETrainer
+from .latent_gan import LatentGANTrainer
 from .likelihood import Bounds, importance_sampled
 from .model import VAE, convolutional_vae, dense, dense_vae, start_at_mean
 from .objectives import (
@@ -38,6 +39,7 @@ __all__ = [
     "CodePrior",
     "DiscretisedLogisticOutput",
     "GaussianOutput",
+    "LatentGANTrainer",
     "Latents",
     "Output",
     "PosteriorCollapse",
