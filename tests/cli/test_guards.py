@@ -201,6 +201,12 @@ def _spoilt(batch):
     return (batch[0] * np.float32(np.nan), *batch[1:])
 
 
+WRECKED = {
+    "gan-wide": ("--set", "generator=8", "--set", "discriminator=8"),
+    "latent-gan": ("--set", "first=2"),
+}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("recipe", recipes.RECIPES)
 def test_a_wreck_of_each_recipe_is_named(run, monkeypatch, recipe):
@@ -221,9 +227,9 @@ def test_a_wreck_of_each_recipe_is_named(run, monkeypatch, recipe):
         return (loader.epoch * len(loader) * loader.batch_size + loader._position) // 16
 
     monkeypatch.setattr(recipes.Experiment, "step", spoilt)
-    narrow = ["--set", "generator=8", "--set", "discriminator=8"] if recipe == "gan-wide" else []
     result = run(
-        "train", recipe, "--steps", 12, "--set", "batch=16", "--set", "checkpoint_every=3", *narrow,
+        "train", recipe, "--steps", 12, "--set", "batch=16", "--set", "checkpoint_every=3",
+        *WRECKED.get(recipe, ()),
     )  # fmt: skip
     assert result.code == 2
     assert " at step 5 " in result.err.splitlines()[-1] or " at step 5," in result.err

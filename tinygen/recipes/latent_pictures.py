@@ -68,7 +68,7 @@ def latent_pictures(
             if hasattr(trainer, "encode") and not labelled:
                 shown["interpolation"] = _paths(trainer, held(2 * PATHS), images)
                 shown["latent-grid"] = _grid(trainer, held(MEASURED), images)
-        if getattr(trainer, "objective", "autoencoder") != "autoencoder":
+        if hasattr(trainer, "latents") and trainer.objective != "autoencoder":
             found = trainer.latents(*held(MEASURED))
             shown["latents.json"] = _measured(found)
             if data.is_image:

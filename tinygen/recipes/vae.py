@@ -152,6 +152,11 @@ def build_vae_gan(config: VAEGANConfig) -> Experiment:
 
 def build_latent_gan(config: LatentGANConfig) -> Experiment:
     """An autoencoder, and then a generator of its codes."""
+    if config.first >= config.steps:
+        raise ConfigError(
+            f"all {config.steps:,} steps are the autoencoder's, which are first={config.first:,}: "
+            f"take more steps, or fewer of them, such as --set first={config.steps // 3}."
+        )
     random = streams(config)
     data = load(config.data, random["data"])
     rng, hidden, latent = random["weights"], config.hidden, config.latent
@@ -283,7 +288,7 @@ def _experiment(
 ARTICLE = {"steps": 12_000, "batch": 256, "latent": 256}
 MIXTURE = {"steps": 10_000, "hidden": (128, 128), "latent": 2}
 JOINT = {"steps": 12_000, "batch": 100}
-LATENT_GAN = {"steps": 24_000, "batch": 64}
+LATENT_GAN = {"steps": 24_000, "first": 4_000, "batch": 64}
 
 RECIPES = (
     Recipe(

@@ -87,7 +87,7 @@ class LatentGANConfig(LikelihoodConfig):
     steps: int = setting(12_000, "updates of both, one after the other", low=1, high=10**9)
     hidden: tuple[int, ...] = setting((256, 256), "of all four networks", low=1, high=WIDEST)
     latent: int = setting(16, "the length of a code", low=1, high=WIDEST)
-    first: int = setting(4_000, "updates of the autoencoder", low=0, high=10**9)
+    first: int = setting(2_000, "updates of the autoencoder", low=0, high=10**9)
     lr: float = setting(2e-3, "of the autoencoder's Adam at first; a tenth of it at last",
                         low=1e-12, high=1e3)  # fmt: skip
     objective: str = setting("autoencoder", "of the autoencoder", choices=OBJECTIVES)
