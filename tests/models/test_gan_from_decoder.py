@@ -8,6 +8,7 @@ import pytest
 from tinygen import Generator, Tensor, nn
 from tinygen.models.gan import mlp
 from tinygen.models.gan.from_decoder import start_from_decoder, whitened
+from tinygen.models.rbm import DeepBeliefNetwork
 from tinygen.models.vae import BernoulliOutput, dense, dense_vae
 
 
@@ -28,6 +29,23 @@ def test_the_generator_has_weights_of_its_own():
     before = decoder[0].weight.numpy().copy()
     generator[0].weight[...] = generator[0].weight * 0.0
     np.testing.assert_array_equal(decoder[0].weight.numpy(), before)
+
+
+def test_a_stack_of_rbms_has_a_decoder_too():
+    rng = Generator(0, device="cpu")
+    dbn = DeepBeliefNetwork([9, 8, 3], rng=rng)
+    codes = dbn.up((rng.uniform((200, 9)) > 0.5).astype("float32"))
+    decoder = dbn.decoder()
+    whitened(decoder, codes)
+    generator = nn.Sequential(
+        nn.Linear(3, 8, rng=rng), nn.Sigmoid(), nn.Linear(8, 9, rng=rng), nn.Sigmoid()
+    )
+    start_from_decoder(generator, decoder)
+    z = Tensor(rng.normal((5, 3)))
+    np.testing.assert_allclose(generator(z).numpy(), decoder(z).numpy(), rtol=1e-6)
+    centre = generator(Tensor(np.zeros((1, 3), "float32"))).numpy()
+    wanted = dbn.decoder()(Tensor(codes.mean(0, keepdims=True))).numpy()
+    np.testing.assert_allclose(centre, wanted, rtol=1e-4)
 
 
 def test_layers_of_other_shapes_are_refused():

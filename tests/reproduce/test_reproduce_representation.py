@@ -144,17 +144,17 @@ def test_the_anomaly_verdict_counts_digits():
 
 
 def test_a_way_is_judged_by_the_median_of_its_shares():
-    def figures(*shares: float) -> dict[str, float]:
-        return {
-            f"{way}: share of the seconds": s
-            for way, s in zip(from_decoder.WAYS, shares, strict=True)
-        }
-
     never = float("inf")
-    found = [figures(never, never, share) for share in (0.3, 0.4, never)]
-    assert from_decoder.verdict(found).passed
-    assert "0.40, by an autoencoder's codes" in from_decoder.verdict(found).because
-    assert not from_decoder.verdict([figures(never, 0.6, never)]).passed
+    ways = [*list(from_decoder.BEGINNINGS)[1:], from_decoder.CODES]
+
+    def figures(share: float) -> dict[str, float]:
+        shares = [*[never] * (len(ways) - 1), share]
+        return {f"{w}: share of the seconds": s for w, s in zip(ways, shares, strict=True)}
+
+    verdict = from_decoder.verdict([figures(share) for share in (0.3, 0.4, never)])
+    assert verdict.passed
+    assert "0.40, by an autoencoder's codes" in verdict.because
+    assert not from_decoder.verdict([figures(0.6)]).passed
 
 
 def test_seconds_are_to_the_first_look_that_is_as_near():

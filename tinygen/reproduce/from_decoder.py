@@ -10,6 +10,7 @@ only sees that it works.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from statistics import fmean, median
 from time import process_time
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from ..data import BatchLoader, Dataset, load
 from ..metrics import ImageSuite, judge_of
 from ..models.gan import R1, GANTrainer, mlp
 from ..models.gan.from_decoder import start_from_decoder, whitened
+from ..models.rbm import DBNTrainer, DeepBeliefNetwork, RBMTrainer
 from ..models.vae import (
     BernoulliOutput,
     LatentGANTrainer,
@@ -40,9 +42,8 @@ LOOKS = 20
 LAST = 3
 """Of them, whose mean is the quality at the end."""
 
-OBJECTIVES = {"autoencoder": "autoencoder", "VAE": "elbo"}
-CODES = "an autoencoder's codes"
-WAYS = (*(f"weights of the {name}" for name in OBJECTIVES), CODES)
+SCALED_BY = 5_000
+"""Training rows by whose codes decoders are whitened."""
 
 
 class Course(NamedTuple):
@@ -73,16 +74,12 @@ class Size(NamedTuple):
     code_steps: int
 
 
-def gan(features: int, size: Size, seed: int, decoder: nn.Module | None = None) -> GANTrainer:
-    """Whose generator has the shapes of a decoder, and begins as this one."""
-    rng, hidden = Generator(seed, device="cpu"), size.hidden
-    generator = mlp([size.latent, hidden, hidden, features], rng, output=nn.Sigmoid())
-    discriminator = mlp([features, hidden, hidden, 1], rng, slope=0.2)
-    if decoder is not None:
-        start_from_decoder(generator, decoder)
+def gan(features: int, size: Size, seed: int, generator: nn.Module) -> GANTrainer:
+    """Of rows, by a generator that is there already."""
+    hidden = size.hidden
     return GANTrainer(
         generator,
-        discriminator,
+        mlp([features, hidden, hidden, 1], Generator(seed, stream=6, device="cpu"), slope=0.2),
         rng=Generator(seed, stream=1, device="cpu"),
         noise_shape=size.latent,
         regularizers=[R1(0.5, 4)],
@@ -91,8 +88,14 @@ def gan(features: int, size: Size, seed: int, decoder: nn.Module | None = None) 
     )
 
 
-def decoder_of(objective: str, rows: np.ndarray, size: Size, seed: int) -> nn.Module:
-    """A trained decoder from N(0, I) to log-odds of pixels."""
+def from_nothing(rows: np.ndarray, size: Size, seed: int) -> nn.Module:
+    """A generator in the shapes of a decoder."""
+    sizes = [size.latent, size.hidden, size.hidden, rows.shape[1]]
+    return mlp(sizes, Generator(seed, device="cpu"), output=nn.Sigmoid())
+
+
+def from_autoencoder(objective: str, rows: np.ndarray, size: Size, seed: int) -> nn.Module:
+    """A generator that begins as a trained decoder from N(0, I)."""
     rng = Generator(seed, stream=5, device="cpu")
     hidden = (size.hidden, size.hidden)
     model = dense_vae(rows.shape[1], hidden, size.latent, BernoulliOutput(), rng=rng)
@@ -101,8 +104,28 @@ def decoder_of(objective: str, rows: np.ndarray, size: Size, seed: int) -> nn.Mo
     trainer = VAETrainer(model, rng=rng, objective=objective, warm_up=warm_up)
     run_steps(trainer, rows, size.pretraining, seed)
     if objective == "autoencoder":
-        whitened(model.decoder, trainer.encode(rows[:5_000]).numpy())
-    return model.decoder
+        whitened(model.decoder, trainer.encode(rows[:SCALED_BY]).numpy())
+    generator = from_nothing(rows, size, seed)
+    start_from_decoder(generator, model.decoder)
+    return generator
+
+
+def from_rbms(rows: np.ndarray, size: Size, seed: int) -> nn.Module:
+    """A generator that is three RBMs unrolled, with their sigmoids between the layers."""
+    rng = Generator(seed, stream=5, device="cpu")
+    dbn = DeepBeliefNetwork([rows.shape[1], size.hidden, size.hidden, size.latent], rng=rng)
+    binary = (rows > 0.5).astype("float32")
+    dbn.rbms[0].start_at(binary)
+    trainer = DBNTrainer(
+        dbn,
+        rng=rng,
+        steps_per_layer=size.pretraining // 3,
+        make=lambda rbm, rng: RBMTrainer(rbm, rng=rng, lr=0.05, momentum=0.5),
+    )
+    run_steps(trainer, binary, size.pretraining, seed)
+    generator = dbn.decoder()
+    whitened(generator, dbn.up(binary[:SCALED_BY]))
+    return generator
 
 
 def gan_of_codes(rows: np.ndarray, size: Size, seed: int) -> LatentGANTrainer:
@@ -123,8 +146,17 @@ def gan_of_codes(rows: np.ndarray, size: Size, seed: int) -> LatentGANTrainer:
     )
     first = size.pretraining
     return LatentGANTrainer(
-        model, inner, rows[:5_000], first=first, rng=rng, lr=linear(2e-3, 2e-4, first)
+        model, inner, rows[:SCALED_BY], first=first, rng=rng, lr=linear(2e-3, 2e-4, first)
     )
+
+
+NOTHING, CODES = "nothing", "an autoencoder's codes"
+BEGINNINGS: dict[str, Callable[[np.ndarray, Size, int], nn.Module]] = {
+    NOTHING: from_nothing,
+    "weights of an autoencoder": partial(from_autoencoder, "autoencoder"),
+    "weights of a VAE": partial(from_autoencoder, "elbo"),
+    "weights of RBMs": from_rbms,
+}
 
 
 def course(
@@ -152,21 +184,18 @@ def course(
 
 
 def courses(data: Dataset, size: Size, seed: int) -> dict[str, Course]:
-    """Of a generator from nothing, and of each of `WAYS`."""
+    """Of each of `BEGINNINGS`, and of `CODES`."""
     rows, _ = data.flat()
     suite = ImageSuite(data, judge_of(data), seed)
 
     def measure(trainer: GANTrainer | LatentGANTrainer) -> float:
         return suite.values(trainer.sample(suite.n))["Frechet distance"]
 
-    found = {
-        "nothing": course(gan(rows.shape[1], size, seed), rows, size.steps, seed, 0.0, measure)
-    }
-    for name, objective in OBJECTIVES.items():
+    found = {}
+    for way, begin in BEGINNINGS.items():
         started = process_time()
-        trainer = gan(rows.shape[1], size, seed, decoder_of(objective, rows, size, seed))
+        trainer = gan(rows.shape[1], size, seed, begin(rows, size, seed))
         spent = process_time() - started
-        way = f"weights of the {name}"
         found[way] = course(trainer, rows, size.steps, seed, spent, measure)
     steps = size.pretraining + size.code_steps
     found[CODES] = course(gan_of_codes(rows, size, seed), rows, steps, seed, 0.0, measure)
@@ -178,16 +207,14 @@ def run(seed: int, quick: bool) -> Figures:
     data = load("digits" if quick else "mnist")
     size = Size(64, 16, 300, 400, 8, 400) if quick else Size(256, 32, 4_000, 30_000, 16, 20_000)
     found = courses(data, size, seed)
-    base = found.pop("nothing")
+    base = found.pop(NOTHING)
     figures: dict[str, Any] = {}
     needed = base.seconds_to(base.quality)
     for name, its in found.items():
         figures[f"{name}: share of the seconds"] = its.seconds_to(base.quality) / needed
+        figures[f"{name}: Frechet distance at first"] = its.distances[0]
         figures[f"{name}: Frechet distance at the end"] = its.quality
         figures[f"{name}: seconds in all"] = its.seconds[-1]
-    for name in OBJECTIVES:
-        way = f"weights of the {name}"
-        figures[f"{way}: Frechet distance before the first step"] = found[way].distances[0]
     figures["nothing: Frechet distance at the end"] = base.quality
     figures["nothing: seconds to it"] = needed
     return figures
@@ -195,7 +222,8 @@ def run(seed: int, quick: bool) -> Figures:
 
 def verdict(found: Sequence[Figures]) -> Verdict:
     """The best way, by medians."""
-    shares = {way: median(f[f"{way}: share of the seconds"] for f in found) for way in WAYS}
+    ways = [way for way in (*BEGINNINGS, CODES) if way != NOTHING]
+    shares = {way: median(f[f"{way}: share of the seconds"] for f in found) for way in ways}
     best = min(shares, key=shares.__getitem__)
     return Verdict(shares[best] <= 0.5, None, f"median share {shares[best]:.2f}, by {best}")
 
@@ -207,10 +235,10 @@ ROWS = (
         "from nothing",
         "none: the founding article D2 proposes it without a figure",
         "G 32-256-256-784, D 784-256-256-1, R1, 30,000 steps, from nothing or from the decoder of "
-        "an autoencoder, its codes whitened, or of a VAE; and G 16-256-256-16, D 16-256-256-1 of "
-        "an autoencoder's codes, 20,000 steps. All decoders after 4,000 steps, whose seconds "
-        "count; looks at every twentieth of the steps; quality is the Frechet distance in the "
-        "judge's features, of the last looks",
+        "an autoencoder or of RBMs, their codes whitened, or of a VAE; and G 16-256-256-16, "
+        "D 16-256-256-1 of an autoencoder's codes, 20,000 steps. All decoders after 4,000 steps, "
+        "whose seconds count; looks at every twentieth of the steps; quality is the Frechet "
+        "distance in the judge's features, of the last looks",
         "the best needs at most half of the seconds to the final quality of the one from nothing",
         "none",
         3,
