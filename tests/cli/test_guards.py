@@ -236,6 +236,18 @@ def test_a_wreck_of_each_recipe_is_named(run, monkeypatch, recipe):
     assert "step-000003 stands" in result.err.splitlines()[-1]
 
 
+def test_every_optimizer_of_a_trainer_has_a_name_of_its_own():
+    for name, expected in (
+        ("vae-gan", {"optimizers.encoder", "optimizers.decoder", "optimizers.discriminator"}),
+        ("latent-gan", {"optimizer", "optimizer_g", "optimizer_d"}),
+    ):
+        recipe = recipes.find(name)
+        trainer = recipe.build(recipes.resolve(recipe, {"hidden": (8,)})).trainer
+        inside = [*vars(trainer).values(), *getattr(trainer, "optimizers", {}).values()]
+        optimizers = {id(part): part for part in inside if isinstance(part, tg.optim.Optimizer)}
+        assert {guards._name_in(trainer, each) for each in optimizers.values()} == expected
+
+
 def test_first_nonfinite_finds_arrays_only():
     state = {"best": float("inf"), "a": [np.ones(2), {"b": np.array([1, np.nan])}], "n": np.ones(1)}
     assert first_nonfinite(state) == "a/1/b"

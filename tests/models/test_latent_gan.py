@@ -113,6 +113,36 @@ def test_what_it_draws_is_like_the_rows():
     assert 0.2 < (made_of_codes.argmin(1) == 0).mean() < 0.8
 
 
+def test_fewer_first_steps_than_were_trained_already_leave_no_code_unscaled(rows):
+    trained, resumed = made(rows, steps=FIRST), made(rows, first=1)
+    resumed.load_state_dict(trained.state_dict())
+    resumed.step(resumed.rows)
+    assert_allclose(resumed.encode(resumed.rows).numpy().std(0), 1.0, atol=0.01)
+
+
+def test_it_is_where_its_generator_of_numbers_is(rows):
+    """Not on the device that happens to be the default now."""
+    rng = tg.Generator(0, device="strict")
+    model = dense_vae(D, (4,), L, BernoulliOutput(), rng=rng)
+    gan = GANTrainer(mlp([L, 4, L], rng), mlp([L, 4, 1], rng), rng=rng, noise_shape=L)
+    there = rng.backend.from_host(rows)
+    trainer = LatentGANTrainer(model, gan, there, first=0, rng=rng)
+    trainer.step(there)
+    assert trainer.sample(3).shape == (3, D)
+
+
+def test_a_model_that_is_told_classes_is_refused(rows):
+    rng = tg.Generator(0)
+    model = dense_vae(D, (4,), L, BernoulliOutput(), rng=rng, classes=3)
+    gan = GANTrainer(mlp([L, 4, L], rng), mlp([L, 4, 1], rng), rng=rng, noise_shape=L)
+    with pytest.raises(ValueError, match="give a model without classes"):
+        LatentGANTrainer(model, gan, rows, first=0, rng=rng)
+    with pytest.raises(tg.data.DataError, match="give rows"):
+        LatentGANTrainer(
+            dense_vae(D, (4,), L, BernoulliOutput(), rng=rng), gan, rows[0], first=0, rng=rng
+        )
+
+
 def test_noise_of_another_length_is_refused(rows):
     with pytest.raises(ValueError, match="give the GAN noise_shape=3"):
         made(rows, noise=5)

@@ -40,8 +40,9 @@ def latent_pictures(
     samples: of the same noise each time; of a model with classes, a column for each. And of images:
     reconstructions, held-out examples each with its own to the right; interpolation, from one
     held-out example to another in each row; latent-grid, over the two components of z that carry
-    most, at quantiles of the prior and the others 0; and of a VAE kl-by-component, in nats, the
-    greatest first. latents.json, of a VAE on any data, has the numbers: see `_measured`.
+    most, at quantiles of the prior and the others 0; and where the objective has a posterior,
+    kl-by-component, in nats, the greatest first. latents.json, then on any data, has the numbers:
+    see `_measured`.
     """
     picture = picture_maker(data)
     _, test = data.flat()

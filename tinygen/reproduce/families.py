@@ -24,10 +24,10 @@ BATCH = 100
 SLOPE = 0.2
 
 
-def run_steps(trainer: Any, rows: np.ndarray, steps: int, seed: int) -> Any:
+def run_steps(trainer: Any, rows: np.ndarray, steps: int, seed: int, batch: int = BATCH) -> Any:
     """The trainer after so many steps on batches of the rows (N, D)."""
     rows = rows.astype("float32")
-    loader = BatchLoader((rows,), min(BATCH, len(rows)), Generator(seed, stream=2, device="cpu"))
+    loader = BatchLoader((rows,), min(batch, len(rows)), Generator(seed, stream=2, device="cpu"))
     for _ in range(steps):
         trainer.step(trainer.rng.backend.move(loader.next_batch()[0]))
     return trainer

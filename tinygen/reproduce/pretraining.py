@@ -36,8 +36,8 @@ RATES, DROPPED = (1e-3, 3e-3), (0.0, 0.5)
 """Of which a fifth of the labelled examples chooses, for every beginning anew."""
 BATCH = 100
 CODE = 8
-"""The fewer numbers a code has, the more its layers must know of what digits are: with 32 of them
-and 12,000 steps a VAE gained 1.6 points at 1,000 labels."""
+"""The shorter the code, the better the layers before it: at 1,000 labels a VAE's give 93.1%, 93.7%
+and 94.7% with 32, 16 and 8 after 12,000 steps, and 95.4% with 8 after 30,000 (two draws)."""
 
 FROM_NOTHING = "from nothing"
 

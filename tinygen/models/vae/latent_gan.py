@@ -6,8 +6,7 @@
 
 Achlioptas et al., "Learning representations and generative models for 3D point clouds" (2018), call
 it l-GAN. A code is far shorter than an example, so that a step of this GAN costs a fraction of one
-among pixels, and what is drawn cannot be worse than the decoder's pictures of codes. It cannot be
-better either.
+among pixels. What it draws is never sharper than the decoder's pictures of real codes.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from ... import nn
 from ...backend import Array, host
 from ...creation import tensor
 from ...ops import maximum, mean, sqrt, var
+from ...parallel import team
 from ...primitive import no_grad
 from ...random import Generator
 from ...tensor import Tensor
@@ -51,8 +51,9 @@ class LatentGANTrainer(VAETrainer):
     Achlioptas et al. (2018), see above; they train on codes as they are.
 
     Raises:
-        ValueError: as `VAETrainer` does, or the GAN's noise is not as long as a code.
-        DataError: in `step`, the batch is no rows (N, D) in the dtype of the weights.
+        ValueError: as `VAETrainer` does, or the GAN's noise is not as long as a code, or the model
+            is told classes.
+        DataError: `rows`, or the batch in `step`, are no rows (N, D) in the dtype of the weights.
 
     >>> from tinygen.models.gan import GANTrainer, mlp
     >>> gan = GANTrainer(mlp([3, 9, 3], rng), mlp([3, 9, 1], rng), rng=rng, noise_shape=3)
@@ -82,13 +83,20 @@ class LatentGANTrainer(VAETrainer):
                 f"LatentGANTrainer: the GAN's noise has the shape {gan.noise_shape}, a code has "
                 f"{model.latent} numbers; give the GAN noise_shape={model.latent}."
             )
+        if model.classes:
+            raise ValueError(
+                "LatentGANTrainer: the GAN is told no classes, and this model takes labels of "
+                f"{model.classes}; give a model without classes."
+            )
         super().__init__(model, rng=rng, objective=objective, **options)
+        self._check(rows)
         self.gan = gan
         self.generator, self.discriminator = gan.generator, gan.discriminator
+        self.optimizer_g, self.optimizer_d = gan.optimizer_g, gan.optimizer_d
         self.average = gan.average
         self.rows = rows
         self.first = first
-        self.scale = Scale(model.latent, self._weight.dtype)
+        self.scale = Scale(model.latent, self._weight.dtype, self._weight.device)
         self.parts |= {"gan": gan, "scale": self.scale}
 
     def step(self, batch: Array, labels: Array | None = None) -> dict[str, Any]:
@@ -97,7 +105,7 @@ class LatentGANTrainer(VAETrainer):
             return super().step(batch, labels)
         self._check(batch)
         with self.evaluating():
-            if self.steps == self.first:
+            if self.steps == self.first or self.gan.steps == 0:
                 self.scale.fit(super().encode(self.rows))
             codes = self.encode(batch).data
         losses = self.gan.step(codes)
@@ -105,7 +113,7 @@ class LatentGANTrainer(VAETrainer):
         return losses
 
     def capture(self) -> None:
-        """As `VAETrainer.capture` does, of both."""
+        """As `VAETrainer.capture` does, of both; codes are still made kernel by kernel."""
         super().capture()
         self.gan.capture()
 
@@ -127,15 +135,17 @@ class LatentGANTrainer(VAETrainer):
 class Scale(nn.Module):
     """(code - mean) / deviation of each component, and its inverse; as they are until `fit`."""
 
-    def __init__(self, latent: int, dtype: Any) -> None:
-        self.mean = tensor(np.zeros(latent), dtype=dtype)
-        self.deviation = tensor(np.ones(latent), dtype=dtype)
+    def __init__(self, latent: int, dtype: Any, device: str) -> None:
+        self.mean = tensor(np.zeros(latent), dtype=dtype, device=device)
+        self.deviation = tensor(np.ones(latent), dtype=dtype, device=device)
 
     def fit(self, codes: Tensor) -> None:
-        """Take those of codes (N, latent)."""
+        """Take those of codes (N, latent), which all ranks have, but for rounding."""
         with no_grad():
             self.mean[...] = mean(codes, axis=0)
             self.deviation[...] = maximum(sqrt(var(codes, axis=0)), LEAST)
+        for found in (self.mean, self.deviation):
+            team().average(found.data)
 
     def forward(self, codes: Tensor) -> Tensor:
         """Scaled."""
