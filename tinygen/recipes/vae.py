@@ -288,7 +288,7 @@ def _experiment(
 ARTICLE = {"steps": 12_000, "batch": 256, "latent": 256}
 MIXTURE = {"steps": 10_000, "hidden": (128, 128), "latent": 2}
 JOINT = {"steps": 12_000, "batch": 100}
-LATENT_GAN = {"steps": 24_000, "first": 4_000, "batch": 64}
+LATENT_GAN = {"steps": 28_000, "first": 8_000, "batch": 64}
 
 RECIPES = (
     Recipe(
