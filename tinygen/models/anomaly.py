@@ -72,19 +72,17 @@ def bigan_score(
     >>> bigan_score(trainer, np.ones((5, 2), "float32")).shape
     (5,)
     """
-    with trainer.evaluating():
-        codes = trainer.encode(x)
-    if steps:
 
-        def residuals(made: Tensor, z: Tensor) -> Tensor:
-            return sum(abs(made - Tensor(x)), axis=1)
+    def residuals(made: Tensor, z: Tensor) -> Tensor:
+        return sum(abs(made - Tensor(x)), axis=1)
 
-        codes = Tensor(search(trainer, residuals, codes.data, steps=steps, lr=lr)[0])
     with trainer.evaluating():
-        residual = sum(abs(trainer.decode(codes) - Tensor(x)), axis=1)
-        logits = trainer.discriminator(concatenate([Tensor(x), codes], 1))
-        doubt = _cross_entropy_of_real(logits)
-        return host(((1.0 - weight) * residual + weight * doubt).data)
+        start = trainer.encode(x).data
+    codes, residual = search(trainer, residuals, start, steps=steps, lr=lr)
+    with trainer.evaluating():
+        logits = trainer.discriminator(concatenate([Tensor(x), Tensor(codes)], 1))
+        doubt = host(_cross_entropy_of_real(logits).data)
+    return (1.0 - weight) * residual + weight * doubt
 
 
 def anogan_score(

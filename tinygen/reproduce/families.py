@@ -13,12 +13,20 @@ import numpy as np
 from .. import nn
 from ..data import BatchLoader
 from ..models.gan import R1, BiGANTrainer, GANTrainer, mlp
-from ..models.rbm import RBM, Bernoulli, Gaussian, PersistentChains, RBMTrainer
+from ..models.rbm import (
+    RBM,
+    Bernoulli,
+    DBNTrainer,
+    DeepBeliefNetwork,
+    Gaussian,
+    PersistentChains,
+    RBMTrainer,
+)
 from ..models.vae import BernoulliOutput, GaussianOutput, VAETrainer, dense_vae, start_at_mean
 from ..optim.schedules import linear
 from ..random import Generator
 
-__all__ = ["bigan_of", "gan_of", "rbm_of", "run_steps", "vae_of"]
+__all__ = ["bigan_of", "dbn_of", "gan_of", "rbm_of", "run_steps", "vae_of"]
 
 BATCH = 100
 SLOPE = 0.2
@@ -49,6 +57,22 @@ def rbm_of(
         lr=linear(rate, 0.1 * rate, steps),
     )
     return run_steps(trainer, rows, steps, seed)
+
+
+def dbn_of(
+    rows: np.ndarray, sizes: list[int], *, steps: int, rng: Generator, seed: int, batch: int = BATCH
+) -> DBNTrainer:
+    """A stack of RBMs of zeros and ones, by CD-1: each layer for its share of the steps."""
+    rows = (rows > 0.5).astype("float32")
+    dbn = DeepBeliefNetwork(sizes, rng=rng)
+    dbn.rbms[0].start_at(rows)
+    trainer = DBNTrainer(
+        dbn,
+        rng=rng,
+        steps_per_layer=steps // len(dbn.rbms),
+        make=lambda rbm, rng: RBMTrainer(rbm, rng=rng, lr=0.05, momentum=0.5),
+    )
+    return run_steps(trainer, rows, steps, seed, batch)
 
 
 def vae_of(

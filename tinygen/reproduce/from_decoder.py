@@ -22,7 +22,6 @@ from ..data import BatchLoader, Dataset, load
 from ..metrics import ImageSuite, judge_of
 from ..models.gan import R1, GANTrainer, mlp
 from ..models.gan.from_decoder import start_from_decoder, whitened
-from ..models.rbm import DBNTrainer, DeepBeliefNetwork, RBMTrainer
 from ..models.vae import (
     VAE,
     BernoulliOutput,
@@ -34,7 +33,7 @@ from ..models.vae import (
 from ..optim.optimizer import Schedule
 from ..optim.schedules import linear
 from ..random import Generator
-from .families import run_steps
+from .families import dbn_of, run_steps
 from .row import Figures, Row, Verdict
 
 __all__ = ["ROWS"]
@@ -142,18 +141,10 @@ def from_autoencoder(objective: str, rows: np.ndarray, size: Size, seed: int) ->
 def from_rbms(rows: np.ndarray, size: Size, seed: int) -> nn.Module:
     """A generator that is three RBMs unrolled, with their sigmoids between the layers."""
     rng = Generator(seed, stream=5, device="cpu")
-    dbn = DeepBeliefNetwork([rows.shape[1], size.hidden, size.hidden, size.latent], rng=rng)
-    binary = (rows > 0.5).astype("float32")
-    dbn.rbms[0].start_at(binary)
-    trainer = DBNTrainer(
-        dbn,
-        rng=rng,
-        steps_per_layer=size.pretraining // 3,
-        make=lambda rbm, rng: RBMTrainer(rbm, rng=rng, lr=0.05, momentum=0.5),
-    )
-    run_steps(trainer, binary, size.pretraining, seed, batch=BATCH)
+    sizes = [rows.shape[1], size.hidden, size.hidden, size.latent]
+    dbn = dbn_of(rows, sizes, steps=size.pretraining, rng=rng, seed=seed, batch=BATCH).dbn
     generator = dbn.decoder()
-    whitened(generator, dbn.up(binary[:SCALED_BY]))
+    whitened(generator, dbn.up((rows[:SCALED_BY] > 0.5).astype("float32")))
     return generator
 
 
