@@ -10,6 +10,8 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
+from tinygen import recipes
+from tinygen.commands.export import states
 from tinygen.commands.restore import restore
 from tinygen.runs import RunFolder
 
@@ -64,6 +66,21 @@ def test_the_averaged_generator_is_exported(run):
     with trainer.average.swapped():
         for key, array in trainer.generator.state_dict().items():
             np.testing.assert_array_equal(exported[key], array)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("rbm", {"rbm", "base"}),
+        ("dbn", {"dbn"}),
+        ("aae", {"autoencoder", "encoder", "decoder", "discriminator", "output"}),
+        ("latent-gan", {"model", "scale", "gan.generator", "gan.discriminator"}),
+        ("rbm-prior-gan", {"memory", "generator", "discriminator"}),
+    ],
+)
+def test_every_network_is_exported_once_and_under_a_public_name(name, expected):
+    recipe = recipes.find(name)
+    assert set(states(recipe.build(recipes.resolve(recipe, {})).trainer)) == expected
 
 
 @pytest.mark.torch

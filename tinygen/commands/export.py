@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from contextlib import nullcontext
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..config import ConfigError
 from ..nn import Module
 from ..optim import ExponentialMovingAverage
 from ..runs.files import ELSEWHERE, explained
+from ..runs.parts import parts_of
 from .restore import add_checkpoint_options, restore
 
 SUFFIX = ".safetensors"
@@ -66,11 +67,21 @@ def run(options: argparse.Namespace) -> None:
 
 
 def states(trainer: Any) -> dict[str, dict[str, np.ndarray]]:
-    """The state of each network of a trainer by its name: averaged where there is an average."""
-    parts = vars(trainer)
-    averages = [part for part in parts.values() if isinstance(part, ExponentialMovingAverage)]
-    with averages[0].swapped() if averages else nullcontext():
-        return {n: part.state_dict() for n, part in parts.items() if isinstance(part, Module)}
+    """The state of each network of a trainer by its name: averaged where there is an average.
+
+    Those of trainers in it are "gan.generator" and so on, but for parts of networks listed already.
+    """
+    parts = parts_of(trainer)
+    networks = {name: part for name, part in parts.items() if isinstance(part, Module)}
+    within = {id(inner) for part in networks.values() for inner in part.modules()[1:]}
+    with ExitStack() as averaged:
+        for part in parts.values():
+            if isinstance(part, ExponentialMovingAverage):
+                averaged.enter_context(part.swapped())
+        return {
+            name: network.state_dict() for name, network in networks.items()
+            if "." not in name or id(network) not in within
+        }  # fmt: skip
 
 
 def _content(state: dict[str, np.ndarray], about: dict[str, str]) -> bytes:

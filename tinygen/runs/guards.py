@@ -23,6 +23,7 @@ from ..primitive import Operation
 from ..replay import suspended
 from ..tensor import Node, Tensor
 from .files import RunError
+from .parts import parts_of
 from .progress import Progress
 
 __all__ = ["first_nonfinite", "nonfinite", "repeat_watched", "skipping"]
@@ -226,9 +227,6 @@ def _of_gradient(trainer: Any, optimizer: Optimizer) -> str:
 
 
 def _name_in(trainer: Any, optimizer: Optimizer) -> str:
-    """What a trainer calls its optimizer; of several in a dict, with the key."""
-    parts = list(vars(trainer).items())
-    parts += [(f"{name}.{key}", part) for name, each in parts if isinstance(each, dict)
-              for key, part in each.items()]  # fmt: skip
-    names = [name for name, part in parts if part is optimizer]
+    """What a trainer calls its optimizer."""
+    names = [name for name, part in parts_of(trainer).items() if part is optimizer]
     return names[0] if names else type(optimizer).__name__

@@ -91,9 +91,6 @@ class LatentGANTrainer(VAETrainer):
         super().__init__(model, rng=rng, objective=objective, **options)
         self._check(rows)
         self.gan = gan
-        self.generator, self.discriminator = gan.generator, gan.discriminator
-        self.optimizer_g, self.optimizer_d = gan.optimizer_g, gan.optimizer_d
-        self.average = gan.average
         self.rows = rows
         self.first = first
         self.scale = Scale(model.latent, self._weight.dtype, self._weight.device)
@@ -129,7 +126,7 @@ class LatentGANTrainer(VAETrainer):
         """n new examples on the host, (n, D): of the codes that G, averaged, makes of noise."""
         noise = self.noise(n) if noise is None else noise
         with self.evaluating(), self.gan.evaluating():
-            return host(self.decode(self.generator(Tensor(noise))).data)
+            return host(self.decode(self.gan.generator(Tensor(noise))).data)
 
 
 class Scale(nn.Module):
