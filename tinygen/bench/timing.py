@@ -54,14 +54,18 @@ def quiet_collector() -> Iterator[None]:
     """The garbage collector runs, but does not look through what the imports have left.
 
     Importing PyTorch makes hundreds of thousands of objects; without this its presence would slow
-    every Python-level competitor's collections, and not its own.
+    every Python-level competitor's collections, and not its own. A caller that has frozen its heap
+    finds it so again.
     """
+    was_frozen = gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()
     try:
         yield
     finally:
         gc.unfreeze()
+        if was_frozen:
+            gc.freeze()
 
 
 def settle(patience: float = 0.5) -> float:

@@ -228,7 +228,7 @@ def courses(data: Dataset, size: Size, seed: int) -> dict[str, Course]:
 def run(seed: int, quick: bool) -> Figures:
     """Seconds, those of the decoder's training included, as shares of the baseline's."""
     data = load("digits" if quick else "mnist")
-    size = Size(64, 16, 300, 400, 8, 400) if quick else Size(256, 32, 4_000, 30_000, 16, 20_000)
+    size = Size(64, 16, 300, 400, 8, 400) if quick else Size(256, 32, 8_000, 30_000, 16, 20_000)
     found = courses(data, size, seed)
     base = min((found[way] for way in BASELINES), key=lambda its: its.quality)
     needed = base.seconds_to(base.quality)
@@ -260,7 +260,7 @@ ROWS = (
         "autoencoder or of RBMs, their codes whitened, or of a VAE; and G 16-256-256-16, "
         "D 16-256-256-1 of an autoencoder's codes, 20,000 steps. Adam 5e-4, R1 0.5 each 4 steps; "
         "codes, and the second baseline: 1e-3, R1 0.1 each 8 steps, leaky G. All decoders after "
-        "4,000 steps, whose seconds count; batches of 64; looks at every twentieth of the steps; "
+        "8,000 steps, whose seconds count; batches of 64; looks at every twentieth of the steps; "
         "quality is the Frechet distance in the judge's features, of the last looks; the better "
         "baseline counts",
         "the best needs at most half of the seconds to the final quality of the one from nothing",
