@@ -71,16 +71,33 @@ def test_the_averaged_generator_is_exported(run):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("rbm", {"rbm", "base"}),
+        ("rbm", {"rbm"}),
         ("dbn", {"dbn"}),
-        ("aae", {"autoencoder", "encoder", "decoder", "discriminator", "output"}),
+        ("aae", {"autoencoder", "encoder", "decoder", "discriminator"}),
         ("latent-gan", {"model", "scale", "gan.generator", "gan.discriminator"}),
+        ("amortised-cd", {"rbm", "negative.networks"}),
         ("rbm-prior-gan", {"memory", "generator", "discriminator"}),
     ],
 )
-def test_every_network_is_exported_once_and_under_a_public_name(name, expected):
+def test_networks_with_weights_are_exported_under_public_names(name, expected):
     recipe = recipes.find(name)
     assert set(states(recipe.build(recipes.resolve(recipe, {})).trainer)) == expected
+
+
+def test_of_two_averaged_networks_both_are_exported_so():
+    recipe = recipes.find("energy-gan")
+    experiment = recipe.build(recipes.resolve(recipe, {}))
+    for _ in range(3):
+        experiment.step()
+    trainer = experiment.trainer
+    found = states(trainer)
+    for name, average in (("generator", trainer.average), ("discriminator", trainer.rested)):
+        raw = getattr(trainer, name).state_dict()
+        with average.swapped():
+            averaged = getattr(trainer, name).state_dict()
+        for key, array in found[name].items():
+            np.testing.assert_array_equal(array, averaged[key])
+        assert any(not np.array_equal(found[name][key], raw[key]) for key in raw)
 
 
 @pytest.mark.torch

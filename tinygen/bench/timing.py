@@ -54,8 +54,8 @@ def quiet_collector() -> Iterator[None]:
     """The garbage collector runs, but does not look through what the imports have left.
 
     Importing PyTorch makes hundreds of thousands of objects; without this its presence would slow
-    every Python-level competitor's collections, and not its own. A caller that has frozen its heap
-    finds it so again.
+    every Python-level competitor's collections, and not its own. Where the caller has frozen its
+    heap, it stays so.
     """
     was_frozen = gc.get_freeze_count() > 0
     gc.collect()
@@ -63,9 +63,8 @@ def quiet_collector() -> Iterator[None]:
     try:
         yield
     finally:
-        gc.unfreeze()
-        if was_frozen:
-            gc.freeze()
+        if not was_frozen:
+            gc.unfreeze()
 
 
 def settle(patience: float = 0.5) -> float:

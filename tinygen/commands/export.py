@@ -69,7 +69,8 @@ def run(options: argparse.Namespace) -> None:
 def states(trainer: Any) -> dict[str, dict[str, np.ndarray]]:
     """The state of each network of a trainer by its name: averaged where there is an average.
 
-    Those of trainers in it are "gan.generator" and so on, but for parts of networks listed already.
+    Those of trainers in it are "gan.generator" and so on; of them parts of other networks, and of
+    all what has no weights, are left out.
     """
     parts = parts_of(trainer)
     networks = {name: part for name, part in parts.items() if isinstance(part, Module)}
@@ -79,8 +80,8 @@ def states(trainer: Any) -> dict[str, dict[str, np.ndarray]]:
             if isinstance(part, ExponentialMovingAverage):
                 averaged.enter_context(part.swapped())
         return {
-            name: network.state_dict() for name, network in networks.items()
-            if "." not in name or id(network) not in within
+            name: state for name, network in networks.items()
+            if ("." not in name or id(network) not in within) and (state := network.state_dict())
         }  # fmt: skip
 
 

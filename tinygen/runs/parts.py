@@ -12,10 +12,10 @@ __all__ = ["parts_of"]
 
 
 def parts_of(trainer: Any) -> dict[str, Any]:
-    """Its attributes and, as "gan.optimizer_g", those of trainers in it; each under one name.
+    """Its attributes and, as "gan.optimizer_g", those of what has a state in it; each by one name.
 
-    Dicts and lists are looked into too: "optimizers.encoder", "trainers.0.optimizer". Of two names
-    the one with fewer dots counts.
+    Dicts and lists are looked into too: "optimizers.encoder", "trainers.0.optimizer"; modules and
+    optimizers are not. Of two names the one with fewer dots counts.
     """
     found: dict[str, Any] = {}
     seen = {id(trainer)}
@@ -32,10 +32,10 @@ def parts_of(trainer: Any) -> dict[str, Any]:
 
 
 def _inside(part: Any) -> Iterator[tuple[Any, Any]]:
-    """What a trainer, a dict or a list holds under public names; nothing of anything else."""
+    """What is held under public names, of a dict or a list all."""
     if isinstance(part, Mapping):
         yield from part.items()
     elif isinstance(part, list):
         yield from enumerate(part)
-    elif hasattr(part, "step") and not isinstance(part, (Module, Optimizer)):
+    elif hasattr(part, "state_dict") and not isinstance(part, (Module, Optimizer)):
         yield from ((name, each) for name, each in vars(part).items() if not name.startswith("_"))
