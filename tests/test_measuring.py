@@ -5,6 +5,7 @@ No test looks at a time: whoever runs beside it would be measured too.
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import replace
 from types import SimpleNamespace
@@ -19,6 +20,7 @@ from tinygen.bench.crossing import as_number, overtaking
 from tinygen.bench.measure import Effort, equal_threads, measure
 from tinygen.bench.problems import given_noise
 from tinygen.bench.session import run
+from tinygen.bench.timing import quiet_collector
 from tinygen.bench.workloads import WORKLOADS
 from tinygen.config import ConfigError
 
@@ -162,6 +164,20 @@ def test_given_noise_is_the_same_for_all():
     a, b = given_noise(), given_noise()
     for shape in ((3, 2), (4,)):
         np.testing.assert_array_equal(a(shape), b(shape))
+
+
+def test_the_collector_is_left_as_it_was():
+    assert gc.get_freeze_count(), "conftest.py has frozen what was collected"
+    with quiet_collector():
+        pass
+    assert gc.get_freeze_count()
+    gc.unfreeze()
+    try:
+        with quiet_collector():
+            assert gc.get_freeze_count()
+        assert not gc.get_freeze_count()
+    finally:
+        gc.freeze()
 
 
 # -- who is missing --------------------------------------------------------------------------------
