@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import permutations
 
 import numpy as np
@@ -187,6 +188,25 @@ def test_a_mixture_finds_a_dense_cloud_beside_a_wide_one():
     found = clustering.clustering(first_view(from_arrays("two", rows, labels)))
     assert found["mixture, ACC"] > 0.95
     assert found["k-means, ACC"] < 0.92
+
+
+def test_a_map_parts_classes_that_no_gaussian_covers():
+    """Two half circles, the end of each in the other."""
+    rng = np.random.default_rng(0)
+    labels, angle = rng.integers(2, size=240), rng.uniform(0.0, np.pi, 240)
+    rows = np.stack([np.cos(angle), np.sin(angle)], 1)
+    rows = np.where(labels[:, None], rows, [1.0, 0.5] - rows) + 0.06 * rng.standard_normal((240, 2))
+    seen = first_view(from_arrays("moons", rows, labels))
+    assert clustering.clustering(seen)["mixture, ACC"] < 0.9
+    assert clustering.clustering_of_map(seen)["mixture on a map, ACC"] > 0.95
+
+
+def test_features_that_are_all_the_same_are_one_cluster():
+    data = blobs()
+    seen = first_view(data)
+    alike = replace(seen, fit=np.ones_like(seen.fit), test=np.ones_like(seen.test))
+    largest = np.bincount(seen.test_labels).max() / len(seen.test_labels)
+    assert clustering.clustering_of_map(alike)["mixture on a map, ACC"] == largest
 
 
 def test_without_scikit_learn_one_sentence_says_what_to_install(monkeypatch):
