@@ -85,6 +85,7 @@ class Settings(NamedTuple):
     slope: float
 
 
+# The first baseline's; and of the second and all other ways.
 USUAL, LIGHT = Settings(5e-4, 0.5, 4, 0.0), Settings(1e-3, 0.1, 8, 0.2)
 
 
@@ -103,18 +104,25 @@ def gan(generator: nn.Module, features: int, latent: int, size: Size, seed: int,
     )
 
 
-def from_nothing(rows: np.ndarray, size: Size, seed: int, slope: float = 0.0) -> nn.Module:
+def from_nothing(rows: np.ndarray, size: Size, seed: int, slope: float) -> nn.Module:
     """A generator in the shapes of a decoder."""
     sizes = [size.latent, size.hidden, size.hidden, rows.shape[1]]
     rng = Generator(seed, device="cpu")
     return mlp(sizes, rng, slope=slope, output=nn.Sigmoid())
 
 
-def autoencoder(rows: np.ndarray, latent: int, size: Size, seed: int) -> VAE:
+def autoencoder(
+    rows: np.ndarray,
+    latent: int,
+    size: Size,
+    seed: int,
+    activation: Callable[[], nn.Module] = nn.ReLU,
+) -> VAE:
     """Not trained yet."""
     hidden = (size.hidden, size.hidden)
     rng = Generator(seed, stream=5, device="cpu")
-    model = dense_vae(rows.shape[1], hidden, latent, BernoulliOutput(), rng=rng)
+    output = BernoulliOutput()
+    model = dense_vae(rows.shape[1], hidden, latent, output, rng=rng, activation=activation)
     start_at_mean(model, rows)
     return model
 
@@ -126,14 +134,15 @@ def falling(size: Size) -> Schedule:
 
 def from_autoencoder(objective: str, rows: np.ndarray, size: Size, seed: int) -> nn.Module:
     """A generator that begins as a trained decoder from N(0, I)."""
-    model = autoencoder(rows, size.latent, size, seed)
+    leaky = partial(nn.LeakyReLU, LIGHT.slope)
+    model = autoencoder(rows, size.latent, size, seed, leaky)
     rng = Generator(seed, stream=7, device="cpu")
     warm_up = size.pretraining // 4 if objective == "elbo" else 0
     trainer = VAETrainer(model, rng=rng, objective=objective, warm_up=warm_up, lr=falling(size))
     run_steps(trainer, rows, size.pretraining, seed, batch=BATCH)
     if objective == "autoencoder":
         whitened(model.decoder, trainer.encode(rows[:SCALED_BY]).numpy())
-    generator = from_nothing(rows, size, seed)
+    generator = from_nothing(rows, size, seed, LIGHT.slope)
     start_from_decoder(generator, model.decoder)
     return generator
 
@@ -175,7 +184,7 @@ def trainer_of(way: str, rows: np.ndarray, size: Size, seed: int) -> GANTrainer 
     """Ready for its first step."""
     if way == CODES:
         return gan_of_codes(rows, size, seed)
-    settings = BASELINES.get(way, USUAL)
+    settings = BASELINES.get(way, LIGHT)
     if way in BEGINNINGS:
         generator = BEGINNINGS[way](rows, size, seed)
     else:
@@ -258,11 +267,11 @@ ROWS = (
         "none: the founding article D2 proposes it without a figure",
         "G 32-256-256-784, D 784-256-256-1, 30,000 steps, from nothing or from the decoder of an "
         "autoencoder or of RBMs, their codes whitened, or of a VAE; and G 16-256-256-16, "
-        "D 16-256-256-1 of an autoencoder's codes, 20,000 steps. Adam 5e-4, R1 0.5 each 4 steps; "
-        "codes, and the second baseline: 1e-3, R1 0.1 each 8 steps, leaky G. All decoders after "
-        "8,000 steps, whose seconds count; batches of 64; looks at every twentieth of the steps; "
-        "quality is the Frechet distance in the judge's features, of the last looks; the better "
-        "baseline counts",
+        "D 16-256-256-1 of an autoencoder's codes, 20,000 steps. Adam 1e-3, R1 0.1 each 8 steps, "
+        "leaky G (of RBMs: sigmoids); the first baseline: 5e-4, 0.5 each 4 steps. All decoders "
+        "after 8,000 steps, whose seconds count; batches of 64; looks at every twentieth of the "
+        "steps; quality is the Frechet distance in the judge's features, of the last looks; the "
+        "better baseline counts",
         "the best needs at most half of the seconds to the final quality of the one from nothing",
         "none",
         3,
