@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from tinygen import Generator, Tensor, nn
-from tinygen.models.gan import mlp
-from tinygen.models.gan.from_decoder import start_from_decoder, whitened
+from tinygen.models.gan import mlp, start_from_decoder, whiten_decoder
 from tinygen.models.rbm import DeepBeliefNetwork
 from tinygen.models.vae import BernoulliOutput, dense, dense_vae
 
@@ -36,7 +35,7 @@ def test_a_stack_of_rbms_has_a_decoder_too():
     dbn = DeepBeliefNetwork([9, 8, 3], rng=rng)
     codes = dbn.up((rng.uniform((200, 9)) > 0.5).astype("float32"))
     decoder = dbn.decoder()
-    whitened(decoder, codes)
+    whiten_decoder(decoder, codes)
     generator = nn.Sequential(
         nn.Linear(3, 8, rng=rng), nn.Sigmoid(), nn.Linear(8, 9, rng=rng), nn.Sigmoid()
     )
@@ -63,5 +62,5 @@ def test_a_whitened_decoder_takes_normal_noise_for_codes():
     factor = np.linalg.cholesky(np.cov(codes.T.astype(np.float64)))
     z = host.standard_normal((6, 3)).astype("float32")
     wanted = decoder(Tensor((z @ factor.T + codes.mean(0)).astype("float32"))).numpy()
-    whitened(decoder, codes)
+    whiten_decoder(decoder, codes)
     np.testing.assert_allclose(decoder(Tensor(z)).numpy(), wanted, atol=1e-3)

@@ -20,8 +20,7 @@ import numpy as np
 from .. import nn
 from ..data import BatchLoader, Dataset, load
 from ..metrics import ImageSuite, judge_of
-from ..models.gan import R1, GANTrainer, mlp
-from ..models.gan.from_decoder import start_from_decoder, whitened
+from ..models.gan import R1, GANTrainer, mlp, start_from_decoder, whiten_decoder
 from ..models.vae import (
     VAE,
     BernoulliOutput,
@@ -141,7 +140,7 @@ def from_autoencoder(objective: str, rows: np.ndarray, size: Size, seed: int) ->
     trainer = VAETrainer(model, rng=rng, objective=objective, warm_up=warm_up, lr=falling(size))
     run_steps(trainer, rows, size.pretraining, seed, batch=BATCH)
     if objective == "autoencoder":
-        whitened(model.decoder, trainer.encode(rows[:SCALED_BY]).numpy())
+        whiten_decoder(model.decoder, trainer.encode(rows[:SCALED_BY]).numpy())
     generator = from_nothing(rows, size, seed, LIGHT.slope)
     start_from_decoder(generator, model.decoder)
     return generator
@@ -153,7 +152,7 @@ def from_rbms(rows: np.ndarray, size: Size, seed: int) -> nn.Module:
     sizes = [rows.shape[1], size.hidden, size.hidden, size.latent]
     dbn = dbn_of(rows, sizes, steps=size.pretraining, rng=rng, seed=seed, batch=BATCH).dbn
     generator = dbn.decoder()
-    whitened(generator, dbn.up((rows[:SCALED_BY] > 0.5).astype("float32")))
+    whiten_decoder(generator, dbn.up((rows[:SCALED_BY] > 0.5).astype("float32")))
     return generator
 
 

@@ -13,13 +13,15 @@ is one of seven. Any of `OBJECTIVES` goes with any of `REGULARIZERS`, and with w
 collapse: `packing.py`, `extras.py`, `unrolled.py`, nn.MinibatchDiscrimination. Read `objectives.py`
 first, then `regularizers.py`, then `trainer.py`. Relatives are its subclasses: `conditional.py` has
 networks that are told a class; `auxiliary.py`, `infogan.py` and `bigan.py` read something off
-examples, a class, a code or the noise. How training goes: `vitals.py`, `verdict.py`, `watch.py`.
+examples, a class, a code or the noise. `from_decoder.py` begins G with the weights of an
+autoencoder, a VAE or a stack of RBMs. How training goes: `vitals.py`, `verdict.py`, `watch.py`.
 """
 
 from .auxiliary import ACGANTrainer, AuxiliaryDiscriminator, AuxiliaryTrainer
 from .bigan import BidirectionalGenerator, BiGANTrainer
 from .conditional import Conditional, ProjectionDiscriminator
 from .extras import Extra, FeatureMatching, HistoricalAveraging, Orthogonality
+from .from_decoder import start_from_decoder, whiten_decoder
 from .infogan import Codes, InfoGANTrainer
 from .networks import Discriminator, Standardized, mlp
 from .objectives import OBJECTIVES, Objective
@@ -64,4 +66,6 @@ __all__ = [
     "Watch",
     "landmarks_of",
     "mlp",
+    "start_from_decoder",
+    "whiten_decoder",
 ]

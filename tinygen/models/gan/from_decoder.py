@@ -5,7 +5,7 @@
 The founding article D2 asks for it: an autoencoder, a VAE or a stack of RBMs is trained first, and
 its decoder's weights are where the generator begins. The noise must then be what the decoder was
 trained to take: N(0, I) for a VAE; for an autoencoder without a prior, codes have another spread,
-which `whitened` moves into the decoder's first layer.
+which `whiten_decoder` moves into the decoder's first layer.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from ... import nn
 from ...tensor import Tensor
 
-__all__ = ["start_from_decoder", "whitened"]
+__all__ = ["start_from_decoder", "whiten_decoder"]
 
 
 def start_from_decoder(generator: nn.Module, decoder: nn.Module) -> None:
@@ -26,6 +26,12 @@ def start_from_decoder(generator: nn.Module, decoder: nn.Module) -> None:
 
     Raises:
         ValueError: the layers are of other shapes, or of another number.
+
+    >>> decoder = mlp([3, 16, 8], rng)
+    >>> generator = mlp([3, 16, 8], rng, output=nn.Sigmoid())
+    >>> start_from_decoder(generator, decoder)
+    >>> bool((generator[0].weight.numpy() == decoder[0].weight.numpy()).all())
+    True
     """
     ours, theirs = _dense_layers(generator), _dense_layers(decoder)
     shapes = [[tuple(layer.weight.shape) for layer in layers] for layers in (ours, theirs)]
@@ -40,10 +46,18 @@ def start_from_decoder(generator: nn.Module, decoder: nn.Module) -> None:
             mine.bias[...] = other.bias.detach()
 
 
-def whitened(decoder: nn.Module, codes: np.ndarray) -> None:
+def whiten_decoder(decoder: nn.Module, codes: np.ndarray) -> None:
     """Let a decoder that takes such codes (N, latent) take N(0, I) in their stead, in place.
 
-    With codes = mean + L z and L L^T their covariance, W codes + b = (W L) z + (W mean + b).
+    With codes = mean + L z and L L^T their covariance, W codes + b = (W L) z + (W mean + b); W and
+    b are those of its first dense layer.
+
+    >>> decoder = mlp([2, 4], rng)
+    >>> codes = np.random.default_rng(0).normal([3.0, -1.0], 0.5, (1000, 2))
+    >>> before = decoder(tg.tensor(codes.mean(0, keepdims=True).astype("float32"))).numpy()
+    >>> whiten_decoder(decoder, codes)
+    >>> bool(np.allclose(decoder(tg.zeros(1, 2)).numpy(), before, atol=1e-5))
+    True
     """
     first = _dense_layers(decoder)[0]
     codes = codes.astype(np.float64)
