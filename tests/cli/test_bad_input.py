@@ -231,9 +231,19 @@ def test_a_read_only_folder(refused):
 # -- sample ----------------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("kept") / "runs"
+
+
 @pytest.fixture
-def trained(run) -> Path:
-    run.train(steps=2)
+def trained(run, kept) -> Path:
+    """A copy of a run that the first test to ask for it has trained."""
+    if kept.exists():
+        shutil.copytree(kept, "runs")
+    else:
+        run.train(steps=2)
+        shutil.copytree("runs", kept)
     return Path("runs/gan-digits-1")
 
 
