@@ -34,9 +34,7 @@ xp = tg.Generator(0).backend
 
 
 def batches(seed):
-    loader = BatchLoader((images,), 64, tg.Generator(seed, device="cpu"))
-    while True:
-        yield xp.move(loader.next_batch()[0])
+    return BatchLoader((images,), 64, tg.Generator(seed, device="cpu"))
 
 
 # -- 1. the autoencoder ----------------------------------------------------------------------------
@@ -45,8 +43,9 @@ encoder = mlp([64, HIDDEN, HIDDEN, 2 * CODE], rng, slope=0.2)
 decoder = mlp([CODE, HIDDEN, HIDDEN, 64], rng, slope=0.2)
 model = VAE(encoder, decoder, BernoulliOutput(), CODE)
 autoencoder = VAETrainer(model, rng=rng, objective="autoencoder", lr=2e-3)
-for _, batch in zip(range(FIRST), batches(2), strict=False):
-    loss = autoencoder.step(batch)["reconstruction"]
+loader = batches(2)
+for _ in range(FIRST):
+    loss = autoencoder.step(xp.move(loader.next_batch()[0]))["reconstruction"]
 print(f"autoencoder, {FIRST} steps: {loss.item():.1f} nats an image")
 whiten_decoder(decoder, autoencoder.encode(xp.move(images)).numpy())
 
@@ -61,12 +60,12 @@ for beginning in ("nothing", "the decoder"):
         generator, mlp([64, HIDDEN, HIDDEN, 1], rng, slope=0.2),
         rng=rng, noise_shape=CODE, regularizers=[R1(0.1)], lr=5e-4, ema_decay=0.99,
     )  # fmt: skip
-    noise, distances = trainer.noise(suite.n), []
-    for step, batch in zip(range(STEPS + 1), batches(4), strict=False):
+    loader, noise, distances = batches(4), trainer.noise(suite.n), []
+    for step in range(STEPS + 1):
         if step % EVERY == 0:
             samples = trainer.sample(suite.n, noise)
             distances.append(suite.values(samples)["Frechet distance"])
-        trainer.step(batch)
+        trainer.step(xp.move(loader.next_batch()[0]))
     print(f"from {beginning:11}  Frechet distance", *(f"{each:6.1f}" for each in distances))
     pictures.append(samples[:16])
 

@@ -44,7 +44,7 @@ LAST = 3
 """Of them, whose mean is the quality at the end."""
 
 SCALED_BY = 5_000
-"""Training rows by whose codes decoders are whitened."""
+"""Training rows by whose codes decoders are whitened, and codes scaled."""
 
 
 class Course(NamedTuple):
@@ -84,8 +84,8 @@ class Settings(NamedTuple):
     slope: float
 
 
-# The first baseline's; and of the second and all other ways.
 USUAL, LIGHT = Settings(5e-4, 0.5, 4, 0.0), Settings(1e-3, 0.1, 8, 0.2)
+"""Those of the first baseline, and those of the second and of all other ways."""
 
 
 def gan(generator: nn.Module, features: int, latent: int, size: Size, seed: int,
